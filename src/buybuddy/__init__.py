@@ -1,0 +1,1 @@
+"""Buybuddy AI Platform: from product videos to recognition in real photos."""

@@ -1,0 +1,41 @@
+"""What a stage may touch: objects by key, a scratch folder, a progress line and a stop signal."""
+
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+
+class StoredObject(NamedTuple):
+    """An object that is now in storage, with what is needed to verify it later."""
+
+    key: str
+    size_bytes: int
+    sha256: str
+
+
+class StageContext(Protocol):
+    """The only door between a stage and the rest of the platform; one implementation per executor."""
+
+    @property
+    def scratch_dir(self) -> Path:
+        """A private folder that is removed when the attempt ends."""
+        ...
+
+    def read_input(self, key: str) -> Path:
+        """Return a local file holding the object. Raises: NotFound, Unavailable."""
+        ...
+
+    def write_output(self, key: str, data: bytes) -> StoredObject:
+        """Store an object; `key` must begin with the Spec's `output_prefix`. Raises: Unavailable."""
+        ...
+
+    def report(self, fraction: float, step: str) -> None:
+        """Say how far the stage is (0 to 1) and what it is doing; throttled by the executor, so call it freely."""
+        ...
+
+    def log(self, event: str, **fields: object) -> None:
+        """Write one structured line to the job's log."""
+        ...
+
+    def raise_if_cancelled(self) -> None:
+        """Call at least once a second. Raises: StageCancelled."""
+        ...
