@@ -1,15 +1,11 @@
 """What a stage may touch: objects by key, a scratch folder, a progress line and a stop signal."""
 
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
+from buybuddy.infra.storage import StoredObject
 
-class StoredObject(NamedTuple):
-    """An object that is now in storage, with what is needed to verify it later."""
-
-    key: str
-    size_bytes: int
-    sha256: str
+__all__ = ["StageContext", "StoredObject"]
 
 
 class StageContext(Protocol):

@@ -191,7 +191,7 @@ class ImageFailure(Payload):
 
 
 class EmbedImagesResult(Payload):
-    """`vectors_key` holds a float32 .npy of shape (len(image_ids), dim), rows of unit length, in the order of image_ids."""
+    """`vectors_key` holds a float32 .npy of shape (len(image_ids), dim), unit rows in image_ids order."""
 
     stage: Literal["embed_images"] = "embed_images"
     encoder: EncoderIdentity
@@ -213,7 +213,7 @@ class EmbedQuerySpec(Payload):
 
 
 class EmbedQueryResult(Payload):
-    """One or more unit vectors (whole picture, cut-out ...) of the photo; a product's similarity is the best over them."""
+    """One or more unit vectors of the photo; a product's similarity is the best over them."""
 
     stage: Literal["embed_query"] = "embed_query"
     encoder: EncoderIdentity

@@ -1,0 +1,1 @@
+"""Vectors of images, each tied to the encoder and the preprocessing that made it."""

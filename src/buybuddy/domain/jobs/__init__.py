@@ -1,0 +1,1 @@
+"""Long-running work: accepted in a transaction, run by a worker, applied once."""

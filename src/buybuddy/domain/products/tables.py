@@ -1,0 +1,98 @@
+"""Products with their barcodes and images."""
+
+import uuid
+
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, text
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.types import Text
+
+from buybuddy.infra.db import Base, CreatedAt, EditedRow, new_id
+
+
+def _trigram_index(table: str, column: str) -> Index:
+    return Index(f"ix_{table}_{column}_trgm", column, postgresql_using="gin", postgresql_ops={column: "gin_trgm_ops"})
+
+
+class Product(Base, EditedRow):
+    __tablename__ = "products"
+    __table_args__ = (
+        CheckConstraint("status IN ('pending','processing','needs_matching','ready','rejected')", name="status"),
+        CheckConstraint("visibility_score BETWEEN 0 AND 100", name="visibility_score"),
+        Index("ix_products_created_at", text("created_at DESC"), text("id DESC")),
+        Index("ix_products_status_created", "status", text("created_at DESC"), text("id DESC")),
+        Index("ix_products_category_created", "category", text("created_at DESC"), text("id DESC")),
+        Index("ix_products_updated_at", text("updated_at DESC"), text("id DESC")),
+        Index("ix_products_product_name", "product_name", "id"),
+        Index("ix_products_brand_name", "brand_name", "id"),
+        Index("ix_products_frame_count", text("frame_count DESC"), text("id DESC")),
+        _trigram_index("products", "product_name"),
+        _trigram_index("products", "brand_name"),
+    )
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=new_id)
+    video_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("videos.id", ondelete="SET NULL"), index=True)
+    brand_name: Mapped[str | None]
+    sub_brand: Mapped[str | None]
+    product_name: Mapped[str | None]
+    variant_flavor: Mapped[str | None]
+    category: Mapped[str | None]
+    container_type: Mapped[str | None]
+    net_quantity: Mapped[str | None]
+    manufacturer_country: Mapped[str | None]
+    marketing_description: Mapped[str | None]
+    nutrition_facts: Mapped[dict[str, object]] = mapped_column(JSONB, server_default="{}")
+    claims: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
+    grounding_prompt: Mapped[str | None]
+    visibility_score: Mapped[int | None]
+    issues_detected: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
+    barcodes_seen: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
+    metadata_reader: Mapped[str | None]
+    frame_count: Mapped[int] = mapped_column(server_default="0")
+    primary_image_id: Mapped[uuid.UUID | None]
+    status: Mapped[str]
+
+
+class ProductBarcode(Base, CreatedAt):
+    __tablename__ = "product_barcodes"
+    __table_args__ = (
+        Index("uq_product_barcodes_primary", "product_id", unique=True, postgresql_where=text("is_primary")),
+        Index("ix_product_barcodes_prefix", "barcode", postgresql_ops={"barcode": "text_pattern_ops"}),
+    )
+
+    barcode: Mapped[str] = mapped_column(primary_key=True)
+    product_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("products.id", ondelete="CASCADE"), index=True)
+    is_primary: Mapped[bool]
+
+
+class ProductImage(Base, CreatedAt):
+    """A picture of a product, with where it came from: video and second, or parent image and recipe."""
+
+    __tablename__ = "product_images"
+    __table_args__ = (
+        CheckConstraint("image_type IN ('synthetic','real','augmented')", name="image_type"),
+        CheckConstraint("source IN ('video_frame','matching','augmentation','upload')", name="source"),
+        Index("uq_product_images_frame", "video_id", "frame_index", unique=True),
+        Index("ix_product_images_product", "product_id", "image_type", "frame_index", "id"),
+    )
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=new_id)
+    product_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("products.id", ondelete="CASCADE"))
+    video_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("videos.id", ondelete="SET NULL"))
+    parent_image_id: Mapped[uuid.UUID | None] = mapped_column(
+        ForeignKey("product_images.id", ondelete="SET NULL"), index=True
+    )
+    job_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("jobs.id", ondelete="SET NULL"), index=True)
+    image_type: Mapped[str]
+    source: Mapped[str]
+    storage_key: Mapped[str] = mapped_column(unique=True)
+    matte_key: Mapped[str | None]
+    thumbnail_key: Mapped[str | None]
+    frame_index: Mapped[int | None]
+    video_time_s: Mapped[float | None]
+    width_px: Mapped[int]
+    height_px: Mapped[int]
+    size_bytes: Mapped[int] = mapped_column(BigInteger)
+    sha256: Mapped[str]
+    quality: Mapped[dict[str, object] | None] = mapped_column(JSONB)
+    producer: Mapped[str | None]

@@ -1,0 +1,1 @@
+"""Source videos of products and their way through processing."""

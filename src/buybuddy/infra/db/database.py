@@ -1,0 +1,66 @@
+"""The connection pool and the one place where a transaction is committed."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import psycopg
+from sqlalchemy import text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
+
+from buybuddy.errors import Unavailable
+from buybuddy.infra.db.outbox import flush_events
+
+Session = AsyncSession
+
+
+class Database:
+    """PostgreSQL, whichever one the URL names.
+
+    Args:
+        url: postgresql://user:password@host:port/name
+        pool_size: connections kept open; twice as many at the most.
+    """
+
+    def __init__(self, url: str, *, pool_size: int = 5) -> None:
+        self.dsn = url
+        self._engine = create_async_engine(
+            make_url(url).set(drivername="postgresql+psycopg"),
+            pool_size=pool_size,
+            max_overflow=pool_size,
+            pool_timeout=10,
+            pool_pre_ping=True,
+            connect_args={"connect_timeout": 5, "options": "-c statement_timeout=60000 -c timezone=UTC"},
+        )
+        self._sessions = async_sessionmaker(self._engine, expire_on_commit=False, autoflush=True)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Session]:
+        """Open a session; commit it, events included, when the block ends well, and roll it back otherwise.
+
+        Raises: Unavailable when the server cannot be reached or goes away.
+        """
+        try:
+            async with self._sessions() as session:
+                yield session
+                await flush_events(session)
+                await session.commit()
+        except (OperationalError, InterfaceError) as error:
+            raise Unavailable("The database cannot be reached at the moment.") from error
+        except DBAPIError as error:
+            if error.connection_invalidated:
+                raise Unavailable("The database connection was lost.") from error
+            raise
+
+    async def ping(self) -> None:
+        """Raises: Unavailable."""
+        async with self.transaction() as session:
+            await session.execute(text("SELECT 1"))
+
+    async def open_listener(self) -> psycopg.AsyncConnection[tuple[object, ...]]:
+        """Return a connection of its own, in autocommit, to LISTEN on."""
+        return await psycopg.AsyncConnection.connect(self.dsn, autocommit=True, connect_timeout=5)
+
+    async def close(self) -> None:
+        await self._engine.dispose()

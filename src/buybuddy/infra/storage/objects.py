@@ -1,0 +1,129 @@
+"""Put, get, list and delete objects."""
+
+import hashlib
+from collections.abc import AsyncIterator, Iterable
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+import obstore
+from obstore.exceptions import BaseError
+from obstore.exceptions import NotFoundError as ObjectMissing
+from obstore.store import LocalStore, ObjectStore, from_url
+
+from buybuddy.errors import NotFound, Unavailable
+from buybuddy.infra.storage.keys import checked_key
+
+READ_CHUNK_BYTES = 1024 * 1024
+
+
+class StoredObject(NamedTuple):
+    """An object in storage, with what is needed to verify it later."""
+
+    key: str
+    size_bytes: int
+    sha256: str
+
+
+class ObjectStorage:
+    """Objects by key; keys are checked on the way in, so no caller can leave the root.
+
+    Args:
+        url: `file:///absolute/folder`, or what obstore takes for S3 and its like (s3://bucket/prefix).
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._store: ObjectStore
+        if url.startswith("file://"):
+            self.local_root: Path | None = Path(url.removeprefix("file://"))
+            self._store = LocalStore(prefix=self.local_root, mkdir=True, automatic_cleanup=True)
+        else:
+            self.local_root = None
+            self._store = from_url(url)
+
+    def put(self, key: str, data: bytes) -> StoredObject:
+        """Store the bytes; on local disk through a temporary file and a rename. Raises: Unavailable."""
+        try:
+            obstore.put(self._store, checked_key(key), data)
+        except (BaseError, OSError) as error:
+            raise Unavailable(f"Storage refused {key}: {error}") from error
+        return StoredObject(key, len(data), hashlib.sha256(data).hexdigest())
+
+    async def put_stream(self, key: str, file: BinaryIO) -> None:
+        """Store a file of any size, in parts. Raises: Unavailable."""
+        try:
+            await obstore.put_async(self._store, checked_key(key), file)
+        except (BaseError, OSError) as error:
+            raise Unavailable(f"Storage refused {key}: {error}") from error
+
+    def get(self, key: str) -> bytes:
+        """Raises: NotFound, Unavailable."""
+        try:
+            return bytes(obstore.get(self._store, checked_key(key)).bytes())
+        except (ObjectMissing, FileNotFoundError):
+            raise NotFound(f"There is no object {key} in storage.") from None
+        except (BaseError, OSError) as error:
+            raise Unavailable(f"Storage did not give {key}: {error}") from error
+
+    def download(self, key: str, to: Path) -> Path:
+        """Return a local file with the object: the object itself on local disk, else a copy at `to`.
+
+        Raises: NotFound, Unavailable.
+        """
+        if self.local_root is not None:
+            path = self.local_root / checked_key(key)
+            if not path.is_file():
+                raise NotFound(f"There is no object {key} in storage.")
+            return path
+        try:
+            with to.open("wb") as file:
+                for chunk in obstore.get(self._store, checked_key(key)).stream(min_chunk_size=READ_CHUNK_BYTES):
+                    file.write(chunk)
+        except (ObjectMissing, FileNotFoundError):
+            raise NotFound(f"There is no object {key} in storage.") from None
+        except (BaseError, OSError) as error:
+            raise Unavailable(f"Storage did not give {key}: {error}") from error
+        return to
+
+    def size_bytes(self, key: str) -> int:
+        """Raises: NotFound, Unavailable."""
+        try:
+            return int(obstore.head(self._store, checked_key(key))["size"])
+        except (ObjectMissing, FileNotFoundError):
+            raise NotFound(f"There is no object {key} in storage.") from None
+        except (BaseError, OSError) as error:
+            raise Unavailable(f"Storage did not answer for {key}: {error}") from error
+
+    async def stream(self, key: str, start: int, end: int) -> AsyncIterator[bytes]:
+        """Yield the bytes [start, end) in chunks. Raises: NotFound, Unavailable."""
+        try:
+            response = await obstore.get_async(self._store, checked_key(key), options={"range": (start, end)})
+            async for chunk in response.stream(min_chunk_size=READ_CHUNK_BYTES):
+                yield bytes(chunk)
+        except (ObjectMissing, FileNotFoundError):
+            raise NotFound(f"There is no object {key} in storage.") from None
+        except (BaseError, OSError) as error:
+            raise Unavailable(f"Storage did not give {key}: {error}") from error
+
+    def list_keys(self, prefix: str) -> list[str]:
+        """Return every key below a prefix that ends in a slash. Raises: Unavailable."""
+        try:
+            return [entry["path"] for page in obstore.list(self._store, prefix.rstrip("/")) for entry in page]
+        except (BaseError, OSError) as error:
+            raise Unavailable(f"Storage did not list {prefix}: {error}") from error
+
+    def delete(self, keys: Iterable[str]) -> None:
+        """Delete objects; those already gone are no error. Raises: Unavailable."""
+        for key in keys:
+            try:
+                obstore.delete(self._store, checked_key(key))
+            except (ObjectMissing, FileNotFoundError):
+                continue
+            except (BaseError, OSError) as error:
+                raise Unavailable(f"Storage did not delete {key}: {error}") from error
+
+    def delete_prefix(self, prefix: str) -> int:
+        """Delete everything below a prefix and return how many objects that were. Raises: Unavailable."""
+        keys = self.list_keys(prefix)
+        self.delete(keys)
+        return len(keys)
