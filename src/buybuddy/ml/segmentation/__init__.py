@@ -1,0 +1,1 @@
+"""Finding a product in a clip and cutting it out, offline."""

@@ -1,0 +1,1 @@
+"""Video in, clean product pictures out: decoding, sampling, choosing and cropping frames."""

@@ -1,0 +1,335 @@
+"""The whole way from a video file to clean product pictures, in three passes over the file and bounded memory."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from buybuddy.ml.segmentation.choosing import colour_histogram, histogram_similarity
+from buybuddy.ml.segmentation.masks import BoxXyxy, border_contact, mask_to_xyxy
+from buybuddy.ml.segmentation.protocol import FineMask, ProductView, Prompts, Segmenter, Tick, TrackedMask
+from buybuddy.ml.video.crop import (
+    CutOut,
+    IntBoxXyxy,
+    cut_out,
+    product_square,
+    take_view,
+    view_box_to_frame,
+    view_region,
+)
+from buybuddy.ml.video.decode import iter_frames
+from buybuddy.ml.video.quality import (
+    Quality,
+    choose_distinct,
+    completeness,
+    occlusion,
+    sharpness_inside,
+    signature,
+)
+from buybuddy.ml.video.scan import ClipScan, change_between, scan_clip, spread_by_change
+
+UInt8Array = npt.NDArray[np.uint8]
+FloatArray = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class CuttingOptions:
+    """How many pictures are wanted and how good they must be."""
+
+    frame_size_px: int = 518
+    margin_fraction: float = 0.06
+    max_frames: int = 60
+    min_mask_fraction: float = 0.01
+    min_confidence: float = 0.6
+    min_completeness: float = 0.985
+    max_occlusion: float = 0.5
+    min_look_similarity: float = 0.5
+    min_relative_sharpness: float = 0.35
+    min_distance: float = 3.0
+    source_frames_per_track_call: float = 25.0
+    source_frames_per_refine_call: float = 11.0
+
+
+@dataclass(frozen=True)
+class ChosenFrame:
+    """A frame that will be cut out, with its mask in the view."""
+
+    source_frame: int
+    time_s: float
+    region_xyxy: IntBoxXyxy
+    alpha: FloatArray
+    square_xyxy: IntBoxXyxy
+    quality: Quality
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What was chosen, and why the rest was not."""
+
+    frames: list[ChosenFrame]
+    rejected: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass(frozen=True)
+class _Looked:
+    """A candidate with its close view."""
+
+    position: int
+    region_xyxy: IntBoxXyxy
+    view: ProductView
+
+
+def select_frames(
+    path: Path,
+    scan: ClipScan,
+    segmenter: Segmenter,
+    options: CuttingOptions,
+    tick: Tick,
+    *,
+    prompts: Prompts | None = None,
+    n_threads: int = 1,
+) -> Selection:
+    """Find the product in a scanned clip and choose the frames worth keeping.
+
+    Args:
+        path: the video.
+        scan: from `scan_clip`.
+        segmenter: loaded segmenter.
+        options: numbers and thresholds.
+        tick: progress from 0 to 1 over this function; may raise to stop.
+        prompts: what to look for.
+        n_threads: decoder threads.
+    Returns: no frames when no product was found.
+    """
+    thumbs = [sample.thumb_rgb for sample in scan.samples]
+    changes = [change_between(a, b) for a, b in pairwise(thumbs)]
+    n_track = round(np.clip(scan.n_frames / options.source_frames_per_track_call, 5, 20))
+    tracked = segmenter.track(thumbs, changes, prompts or Prompts(), n_track, lambda f, s: tick(0.4 * f, s))
+    rejected: Counter[str] = Counter()
+    positions = _choose_candidates(scan, tracked, changes, options, rejected)
+    looked = _look_closely(path, scan, tracked, positions, lambda f, s: tick(0.4 + 0.1 * f, s), n_threads)
+    n_refine = round(np.clip(scan.n_frames / options.source_frames_per_refine_call, 8, 60))
+    views = [item.view for item in looked]
+    fine = segmenter.refine(views, n_refine, lambda f, s: tick(0.5 + 0.5 * f, s)) if views else []
+    frames = _judge(scan, looked, fine, options, rejected)
+    return Selection(frames, rejected)
+
+
+def iter_cut_outs(
+    path: Path, frames: Sequence[ChosenFrame], options: CuttingOptions, tick: Tick, n_threads: int = 1
+) -> Iterator[tuple[ChosenFrame, CutOut, UInt8Array]]:
+    """Decode the clip again and cut the chosen frames out, one at a time.
+
+    Yields: the choice, its cut-out, and the whole source frame (H, W, 3) uint8 RGB.
+    """
+    wanted = {frame.source_frame: frame for frame in frames}
+    last = max(wanted, default=-1)
+    done = 0
+    for decoded in iter_frames(path, n_threads):
+        if decoded.index > last:
+            return
+        if decoded.index % 16 == 0:
+            tick(done / max(len(wanted), 1), f"cutting out {done}/{len(wanted)}")
+        if decoded.index not in wanted:
+            continue
+        chosen = wanted[decoded.index]
+        rgb = decoded.to_rgb()
+        done += 1
+        tick(done / len(wanted), f"cutting out {done}/{len(wanted)}")
+        yield (
+            chosen,
+            cut_out(rgb, chosen.alpha, chosen.region_xyxy, chosen.square_xyxy, options.frame_size_px),
+            rgb,
+        )
+
+
+def _choose_candidates(
+    scan: ClipScan,
+    tracked: Sequence[TrackedMask],
+    changes: Sequence[float],
+    options: CuttingOptions,
+    rejected: Counter[str],
+) -> list[int]:
+    """Among the pictures that show the product whole, take the sharpest of each stretch of equal change."""
+    valid: list[int] = []
+    sharpness: dict[int, float] = {}
+    for position, (sample, mask) in enumerate(zip(scan.samples, tracked, strict=True)):
+        product = mask.alpha > 0.5
+        if product.mean() < 0.6 * options.min_mask_fraction:
+            rejected["no product"] += 1
+        elif border_contact(product, 1) > 0.5:
+            rejected["cut off by the border"] += 1
+        elif mask.confidence < 0.25:
+            rejected["track lost"] += 1
+        else:
+            valid.append(position)
+            sharpness[position] = _mean_detail(sample.detail, mask.alpha)
+    n_wanted = min(len(valid), max(24, round(1.5 * options.max_frames)), 1000)
+    if n_wanted == 0:
+        return []
+    path = np.concatenate([[0.0], np.cumsum(np.asarray(changes, dtype=np.float64) + 0.25)])
+    spacing = [float(path[b] - path[a]) for a, b in pairwise(valid)]
+    centres = spread_by_change(spacing, n_wanted)
+    chosen = set()
+    for low, centre, high in zip([-1, *centres[:-1]], centres, [*centres[1:], len(valid)], strict=True):
+        first, last = (low + centre + 1) // 2, (centre + high) // 2
+        around = range(max(first, 0), min(max(last, centre) + 1, len(valid)))
+        chosen.add(max(around, key=lambda i: sharpness[valid[i]]))
+    rejected["another frame beside it was better"] += len(valid) - len(chosen)
+    return [valid[i] for i in sorted(chosen)]
+
+
+def _mean_detail(detail: FloatArray, alpha: FloatArray) -> float:
+    rows = np.linspace(0, alpha.shape[0] - 1, detail.shape[0]).round().astype(int)
+    columns = np.linspace(0, alpha.shape[1] - 1, detail.shape[1]).round().astype(int)
+    weights = alpha[np.ix_(rows, columns)]
+    return float((detail * weights).sum() / max(float(weights.sum()), 1e-6))
+
+
+def _look_closely(
+    path: Path,
+    scan: ClipScan,
+    tracked: Sequence[TrackedMask],
+    positions: Sequence[int],
+    tick: Tick,
+    n_threads: int,
+) -> list[_Looked]:
+    by_frame = {scan.samples[position].source_frame: position for position in positions}
+    last = max(by_frame, default=-1)
+    looked: list[_Looked] = []
+    for decoded in iter_frames(path, n_threads):
+        if decoded.index > last:
+            break
+        if decoded.index % 16 == 0:
+            tick(decoded.index / max(last, 1), "looking closely")
+        if decoded.index not in by_frame:
+            continue
+        position = by_frame[decoded.index]
+        alpha = tracked[position].alpha
+        box = mask_to_xyxy(alpha > 0.5)
+        if box is None:
+            continue
+        rgb = decoded.to_rgb()
+        height, width = rgb.shape[:2]
+        scale_x, scale_y = width / alpha.shape[1], height / alpha.shape[0]
+        region = view_region((box[0] * scale_x, box[1] * scale_y, box[2] * scale_x, box[3] * scale_y), (width, height))
+        small = (
+            int(region[0] / scale_x),
+            int(region[1] / scale_y),
+            max(int(region[0] / scale_x) + 1, round(region[2] / scale_x)),
+            max(int(region[1] / scale_y) + 1, round(region[3] / scale_y)),
+        )
+        view = ProductView(
+            np.asarray(take_view(rgb, region), dtype=np.uint8),
+            np.asarray(take_view(alpha, small), dtype=np.float32),
+            position,
+        )
+        looked.append(_Looked(position, region, view))
+    return looked
+
+
+def _judge(
+    scan: ClipScan,
+    looked: Sequence[_Looked],
+    fine: Sequence[FineMask],
+    options: CuttingOptions,
+    rejected: Counter[str],
+) -> list[ChosenFrame]:
+    """Measure every candidate, leave out the bad ones with a reason, then the ones that repeat another."""
+    measured: list[tuple[int, BoxXyxy, Quality]] = []
+    for index, (item, mask) in enumerate(zip(looked, fine, strict=True)):
+        product = mask.alpha > 0.5
+        box = mask_to_xyxy(product)
+        quality = _measure(item, mask, scan.size_wh)
+        reason = _reason_to_reject(quality, options)
+        if box is None or reason:
+            rejected[reason or "no product"] += 1
+            continue
+        measured.append((index, box, quality))
+    measured = _same_product(measured, looked, fine, options, rejected)
+    measured = _sharp_enough(measured, looked, scan, options, rejected)
+    signatures = [signature(looked[i].view.rgb, fine[i].alpha, box) for i, box, _ in measured]
+    scores = [quality.score for _, _, quality in measured]
+    distinct = choose_distinct(signatures, scores, options.min_distance, options.max_frames)
+    rejected["nearly the same as another frame"] += len(measured) - len(distinct)
+    frames = []
+    for index, box, quality in (measured[i] for i in distinct):
+        item = looked[index]
+        sample = scan.samples[item.position]
+        square = product_square(view_box_to_frame(box, item.region_xyxy), options.margin_fraction)
+        frames.append(
+            ChosenFrame(sample.source_frame, sample.time_s, item.region_xyxy, fine[index].alpha, square, quality)
+        )
+    return frames
+
+
+def _measure(item: _Looked, mask: FineMask, frame_wh: tuple[int, int]) -> Quality:
+    product = mask.alpha > 0.5
+    x0, y0, x1, y1 = item.region_xyxy
+    width, height = frame_wh
+    return Quality(
+        sharpness=sharpness_inside(item.view.rgb, product),
+        mask_fraction=float(product.mean()) * (x1 - x0) * (y1 - y0) / (width * height),
+        completeness=completeness(product, (x0 <= 0, y0 <= 0, x1 >= width, y1 >= height)),
+        occlusion=occlusion(product, mask.hand > 0.5),
+        confidence=mask.confidence,
+    )
+
+
+def _reason_to_reject(quality: Quality, options: CuttingOptions) -> str | None:
+    if quality.mask_fraction < options.min_mask_fraction:
+        return "no product"
+    if quality.completeness < options.min_completeness:
+        return "cut off by the border"
+    if quality.confidence < options.min_confidence:
+        return "unsure outline"
+    if quality.occlusion > options.max_occlusion:
+        return "hidden by a hand"
+    return None
+
+
+def _same_product(
+    measured: list[tuple[int, BoxXyxy, Quality]],
+    looked: Sequence[_Looked],
+    fine: Sequence[FineMask],
+    options: CuttingOptions,
+    rejected: Counter[str],
+) -> list[tuple[int, BoxXyxy, Quality]]:
+    """Leave out cut-outs whose colours nothing else in the clip has."""
+    histograms = [colour_histogram(looked[i].view.rgb, fine[i].alpha > 0.5) for i, _, _ in measured]
+    kept = []
+    for own, entry in zip(histograms, measured, strict=True):
+        similarities = sorted((histogram_similarity(own, other) for other in histograms), reverse=True)
+        quarter = similarities[min(len(similarities) - 1, max(1, len(similarities) // 4))]
+        if quarter >= options.min_look_similarity:
+            kept.append(entry)
+        else:
+            rejected["does not look like the product"] += 1
+    return kept
+
+
+def _sharp_enough(
+    measured: list[tuple[int, BoxXyxy, Quality]],
+    looked: Sequence[_Looked],
+    scan: ClipScan,
+    options: CuttingOptions,
+    rejected: Counter[str],
+) -> list[tuple[int, BoxXyxy, Quality]]:
+    """Leave out cut-outs that are blurred beside their neighbours in time, which show the same side."""
+    times = np.array([scan.samples[looked[i].position].time_s for i, _, _ in measured])
+    values = np.array([quality.sharpness for _, _, quality in measured])
+    kept = []
+    for time_s, entry in zip(times, measured, strict=True):
+        best_near = float(values[np.abs(times - time_s) <= 0.7].max())
+        if entry[2].sharpness >= options.min_relative_sharpness * best_near:
+            kept.append(entry)
+        else:
+            rejected["blurred"] += 1
+    return kept
+
+
+__all__ = ["ChosenFrame", "CuttingOptions", "Selection", "iter_cut_outs", "scan_clip", "select_frames"]

@@ -1,0 +1,140 @@
+"""Measures that decide which cut-outs are good enough and which say the same twice."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from buybuddy.ml.segmentation.masks import BoolArray, dilate, erode
+
+UInt8Array = npt.NDArray[np.uint8]
+FloatArray = npt.NDArray[np.float32]
+
+SIGNATURE_SIDE = 32
+
+
+@dataclass(frozen=True)
+class Quality:
+    """Measures of one cut-out; see `stages.specs.FrameQuality`."""
+
+    sharpness: float
+    mask_fraction: float
+    completeness: float
+    occlusion: float
+    confidence: float
+
+    @property
+    def score(self) -> float:
+        """What the primary image is chosen by: whole, free, sure, sharp and large."""
+        sharp = self.sharpness / (self.sharpness + 150.0)
+        large = min(1.0, (self.mask_fraction / 0.12) ** 0.5)
+        whole = self.completeness**2 * (1 - self.occlusion) ** 2
+        return float(whole * self.confidence * (0.3 + 0.7 * sharp) * (0.6 + 0.4 * large))
+
+
+def sharpness_inside(rgb: UInt8Array, mask: BoolArray) -> float:
+    """Variance of the Laplacian of the luma inside a mask, its rim left out.
+
+    Args:
+        rgb: (H, W, 3) uint8 RGB.
+        mask: (H, W) bool.
+    Returns: 0 for an empty mask.
+    """
+    inner = erode(mask, 3)
+    if int(inner.sum()) < 16:
+        return 0.0
+    laplacian = cv2.Laplacian(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), cv2.CV_32F)
+    return float(np.asarray(laplacian)[inner].var())
+
+
+def outline(mask: BoolArray, width_px: int = 1) -> BoolArray:
+    """Return the rim of a (H, W) bool mask; the picture's border does not cut it open."""
+    return mask & ~np.asarray(
+        cv2.erode(mask.astype(np.uint8), np.ones((3, 3), np.uint8), iterations=width_px, borderValue=0), dtype=bool
+    )
+
+
+def completeness(mask: BoolArray, open_sides: tuple[bool, bool, bool, bool], margin_px: int = 2) -> float:
+    """Return 1 minus the share of the outline that lies on the frame's border.
+
+    Args:
+        mask: (H, W) bool in a view of the frame.
+        open_sides: for left, top, right, bottom whether the view's side is the frame's border.
+        margin_px: how near to the border counts as touching.
+    """
+    rim = outline(mask)
+    total = int(rim.sum())
+    if total == 0:
+        return 0.0
+    border = np.zeros_like(mask)
+    m = margin_px
+    for is_open, part in zip(open_sides, (np.s_[:, :m], np.s_[:m], np.s_[:, -m:], np.s_[-m:]), strict=True):
+        border[part] |= is_open
+    return 1.0 - float((rim & border).sum()) / total
+
+
+def occlusion(mask: BoolArray, hand: BoolArray, reach_px: int = 4) -> float:
+    """Return the share of the outline that runs along a hand."""
+    rim = outline(mask)
+    total = int(rim.sum())
+    return float((rim & dilate(hand, reach_px)).sum()) / total if total and hand.any() else 0.0
+
+
+def signature(rgb: UInt8Array, alpha: FloatArray, box_xyxy: tuple[float, float, float, float]) -> FloatArray:
+    """Describe a cut-out so that two can be compared by a plain difference.
+
+    Args:
+        rgb: (H, W, 3) uint8 RGB.
+        alpha: (H, W) float32 in [0, 1].
+        box_xyxy: the product's box; it is centred in a square, so size and place do not count, but shape does.
+    Returns: (32, 32, 4) float32: Lab on grey and the matte, each in [0, 255].
+    """
+    x0, y0, x1, y1 = box_xyxy
+    side = max(x1 - x0, y1 - y0)
+    scale = SIGNATURE_SIDE / max(side, 1.0)
+    centre_x, centre_y = (x0 + x1) / 2, (y0 + y1) / 2
+    half = SIGNATURE_SIDE / 2
+    matrix = np.array([[scale, 0, half - centre_x * scale], [0, scale, half - centre_y * scale]], dtype=np.float64)
+    lab = cv2.cvtColor(rgb, cv2.COLOR_RGB2LAB).astype(np.float32)
+    layers = np.dstack([lab * alpha[..., None] + 128 * (1 - alpha[..., None]), alpha * 255])
+    blurred = cv2.GaussianBlur(layers, (0, 0), max(0.1, 0.5 / scale))
+    small = cv2.warpAffine(
+        blurred,
+        matrix,
+        (SIGNATURE_SIDE, SIGNATURE_SIDE),
+        flags=cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_CONSTANT,
+        borderValue=(128, 128, 128, 0),
+    )
+    return np.asarray(small, dtype=np.float32)
+
+
+def signature_distance(first: FloatArray, second: FloatArray) -> float:
+    """Mean absolute difference of two signatures over the union of their mattes, grey levels."""
+    union = np.maximum(first[..., 3], second[..., 3]) > 64
+    if not union.any():
+        return 0.0
+    return float(np.abs(first - second)[union].mean())
+
+
+def choose_distinct(
+    signatures: Sequence[FloatArray], scores: Sequence[float], min_distance: float, max_count: int
+) -> list[int]:
+    """Take the best cut-outs, none of them nearly the same as another.
+
+    Args:
+        signatures: (32, 32, 4) float32 each.
+        scores: higher is taken first.
+        min_distance: what makes two different, in the unit of `signature_distance`.
+        max_count: at most this many.
+    Returns: positions in ascending order.
+    """
+    taken: list[int] = []
+    for index in sorted(range(len(scores)), key=lambda i: scores[i], reverse=True):
+        if len(taken) == max_count:
+            break
+        if all(signature_distance(signatures[index], signatures[other]) >= min_distance for other in taken):
+            taken.append(index)
+    return sorted(taken)
