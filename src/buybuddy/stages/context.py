@@ -16,6 +16,16 @@ class StageContext(Protocol):
         """A private folder that is removed when the attempt ends."""
         ...
 
+    @property
+    def models_dir(self) -> Path:
+        """Where weights lie that set-up has prepared, such as the exported encoder."""
+        ...
+
+    @property
+    def n_threads(self) -> int:
+        """How many threads OpenCV, onnxruntime and their like may use here."""
+        ...
+
     def read_input(self, key: str) -> Path:
         """Return a local file holding the object. Raises: NotFound, Unavailable."""
         ...

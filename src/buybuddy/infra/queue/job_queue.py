@@ -1,0 +1,90 @@
+"""Procrastinate on our own database: an entry is only a wake-up call, the truth is the job's row.
+
+An entry may be lost, doubled or late without harm: claiming the row decides who runs it, and a sweep calls again for
+rows that nobody was woken for.
+"""
+
+import asyncio
+import uuid
+from collections.abc import Awaitable, Callable
+
+import procrastinate
+import structlog
+from procrastinate.exceptions import ConnectorException
+from sqlalchemy import text
+
+from buybuddy.infra.db import Session
+
+TASK_NAME = "jobs.run"
+QUEUE_NAME = "jobs"
+FETCH_INTERVAL_S = 2.0
+RECONNECT_PAUSE_S = 1.0
+SHUTDOWN_GRACE_S = 10.0
+
+log = structlog.get_logger(__name__)
+
+
+class JobQueue:
+    """Enqueue from any process; run a worker in one that is made for it."""
+
+    def __init__(self, dsn: str) -> None:
+        self._dsn = dsn
+        self._app = procrastinate.App(
+            connector=procrastinate.PsycopgConnector(conninfo=dsn, min_size=1, max_size=4, open=False)
+        )
+        # Without `connection=` an entry would escape our transaction, so no task function is ever called directly.
+        self._app.configure_task(TASK_NAME, queue=QUEUE_NAME)
+        self._worker: asyncio.Task[None] | None = None
+
+    async def enqueue(self, session: Session, job_id: uuid.UUID, *, delay_s: float = 0.0) -> None:
+        """Add a wake-up call for a job; it exists when, and only when, the session's transaction commits."""
+        connection = await (await session.connection()).get_raw_connection()
+        await self._app.configure_task(
+            TASK_NAME,
+            queue=QUEUE_NAME,
+            schedule_in={"milliseconds": int(delay_s * 1000)} if delay_s > 0 else None,
+            connection=connection.driver_connection,
+        ).defer_async(job_id=str(job_id))
+
+    async def run_worker(self, handle: Callable[[uuid.UUID], Awaitable[None]], *, concurrency: int) -> None:
+        """Call `handle` for each entry until cancelled; survives a database that comes and goes."""
+
+        async def run_job(job_id: str) -> None:
+            await handle(uuid.UUID(job_id))
+
+        self._app.task(name=TASK_NAME, queue=QUEUE_NAME)(run_job)
+        while True:
+            try:
+                async with self._app.open_async():
+                    await self._app.run_worker_async(
+                        queues=[QUEUE_NAME],
+                        concurrency=concurrency,
+                        fetch_job_polling_interval=FETCH_INTERVAL_S,
+                        shutdown_graceful_timeout=SHUTDOWN_GRACE_S,
+                        install_signal_handlers=False,
+                        delete_jobs="always",
+                    )
+                return
+            except (ConnectorException, OSError) as error:
+                log.warning("queue.connection_lost", error=str(error))
+                await asyncio.sleep(RECONNECT_PAUSE_S)
+
+    async def remove_abandoned(self, session: Session) -> None:
+        """Forget entries held by workers that have died; the sweep wakes somebody else for their jobs."""
+        await session.execute(
+            text(
+                "DELETE FROM procrastinate_jobs j WHERE j.status = 'doing' AND (j.worker_id IS NULL OR NOT EXISTS ("
+                " SELECT 1 FROM procrastinate_workers w WHERE w.id = j.worker_id"
+                " AND w.last_heartbeat > clock_timestamp() - interval '30 seconds'))"
+            )
+        )
+
+    async def list_awaited(self, session: Session) -> set[uuid.UUID]:
+        """Return the jobs that have an entry, waiting or being handled."""
+        rows = await session.scalars(
+            text(
+                "SELECT args->>'job_id' FROM procrastinate_jobs WHERE task_name = :task AND status IN ('todo','doing')"
+            ),
+            {"task": TASK_NAME},
+        )
+        return {uuid.UUID(job_id) for job_id in rows}
