@@ -7,12 +7,12 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from buybuddy.ml.segmentation.masks import BoolArray, Component, border_contact, find_components
+from buybuddy.ml.segmentation.masks import BoolArray, BoxXyxy, Component, border_contact, find_components
 
 UInt8Array = npt.NDArray[np.uint8]
 FloatArray = npt.NDArray[np.float32]
 
-_MIN_SIMILARITY = 0.62
+_NEUTRAL_AFFINITY = 0.5
 
 
 @dataclass
@@ -71,39 +71,52 @@ def list_candidates(
     return found
 
 
-def choose_product(candidates: Sequence[Candidate], n_anchors: int) -> dict[int, Candidate]:
-    """Group things of the same look over the clip and take the group that stands out most and longest.
+def choose_product(candidates: Sequence[Candidate]) -> dict[int, Candidate]:
+    """Follow each thing through the clip and take the one that stands out most and longest.
+
+    The best chain is found by dynamic programming: each thing adds its score, each step adds or costs by how much the
+    two look alike or lie in the same place. A chain may skip pictures, as the product may be out of sight.
 
     Args:
         candidates: of all pictures.
-        n_anchors: how many pictures were looked at.
     Returns: for each picture in which the product is, the thing that is it.
     """
-    groups: list[list[Candidate]] = []
-    means: list[FloatArray] = []
-    for candidate in sorted(candidates, key=lambda c: c.score, reverse=True):
-        similarities = [histogram_similarity(candidate.histogram, mean) for mean in means]
-        best = int(np.argmax(similarities)) if similarities else -1
-        if best >= 0 and similarities[best] >= _MIN_SIMILARITY:
-            groups[best].append(candidate)
-            weights = np.array([c.score for c in groups[best]], dtype=np.float32)
-            stack = np.stack([c.histogram for c in groups[best]])
-            means[best] = (weights[:, None] * stack).sum(axis=0) / max(float(weights.sum()), 1e-6)
-        else:
-            groups.append([candidate])
-            means.append(candidate.histogram)
-    if not groups:
+    ordered = sorted(candidates, key=lambda c: c.anchor)
+    totals: list[float] = []
+    previous: list[int] = []
+    for index, candidate in enumerate(ordered):
+        best, origin = 0.0, -1
+        for earlier in range(index):
+            if ordered[earlier].anchor < candidate.anchor:
+                value = totals[earlier] + _link_value(ordered[earlier], candidate)
+                if value > best:
+                    best, origin = value, earlier
+        totals.append(best + candidate.score)
+        previous.append(origin)
+    if not totals:
         return {}
-    return max((_best_of_each_anchor(group) for group in groups), key=lambda chosen: _group_score(chosen, n_anchors))
-
-
-def _best_of_each_anchor(group: Sequence[Candidate]) -> dict[int, Candidate]:
     chosen: dict[int, Candidate] = {}
-    for candidate in group:
-        if candidate.anchor not in chosen or candidate.score > chosen[candidate.anchor].score:
-            chosen[candidate.anchor] = candidate
+    position = int(np.argmax(totals))
+    while position >= 0:
+        chosen[ordered[position].anchor] = ordered[position]
+        position = previous[position]
     return chosen
 
 
-def _group_score(chosen: dict[int, Candidate], n_anchors: int) -> float:
-    return sum(candidate.score for candidate in chosen.values()) / max(n_anchors, 1)
+def _link_value(first: Candidate, second: Candidate) -> float:
+    """Say how much two things speak for being the same: positive for alike, negative for different."""
+    looks = histogram_similarity(first.histogram, second.histogram)
+    place = box_iou(first.component.box_xyxy, second.component.box_xyxy)
+    areas = sorted((first.component.area_px, second.component.area_px))
+    affinity = max(looks, min(1.0, 1.5 * place)) * (areas[0] / areas[1]) ** 0.5
+    return (affinity - _NEUTRAL_AFFINITY) * 2 * min(first.score, second.score)
+
+
+def box_iou(first: BoxXyxy, second: BoxXyxy) -> float:
+    """Return intersection over union of two boxes (x0, y0, x1, y1)."""
+    width = min(first[2], second[2]) - max(first[0], second[0])
+    height = min(first[3], second[3]) - max(first[1], second[1])
+    if width <= 0 or height <= 0:
+        return 0.0
+    areas = [(box[2] - box[0]) * (box[3] - box[1]) for box in (first, second)]
+    return width * height / (sum(areas) - width * height)

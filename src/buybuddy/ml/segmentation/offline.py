@@ -1,6 +1,7 @@
 """The segmenter that needs no download and no GPU: u2netp on a few pictures, optical flow between them."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -8,7 +9,7 @@ import numpy as np
 from buybuddy.ml.segmentation.choosing import Candidate, choose_product, list_candidates
 from buybuddy.ml.segmentation.flow import MaskCarrier
 from buybuddy.ml.segmentation.hands import find_hands
-from buybuddy.ml.segmentation.masks import BoolArray, dilate, fill_holes, find_components, mask_iou
+from buybuddy.ml.segmentation.masks import BoolArray, dilate, erode, fill_holes, find_components, mask_iou
 from buybuddy.ml.segmentation.protocol import FineMask, FloatArray, ProductView, Prompts, Tick, TrackedMask, UInt8Array
 from buybuddy.ml.segmentation.u2netp import U2NetP
 from buybuddy.ml.video.scan import spread_by_change
@@ -16,6 +17,13 @@ from buybuddy.ml.video.scan import spread_by_change
 _MIN_COMPONENT_FRACTION = 0.004
 _NEIGHBOURS = 2
 _ERROR_SCALE = 10.0
+
+
+class _Carried(NamedTuple):
+    """A mask and how many pictures ago the network saw it; None before it ever did."""
+
+    alpha: FloatArray
+    steps: int | None
 
 
 class OfflineSegmenter:
@@ -38,7 +46,7 @@ class OfflineSegmenter:
         for done, anchor in enumerate(anchors):
             tick(0.5 * done / len(anchors), f"looking for the product {done + 1}/{len(anchors)}")
             candidates += self._stand_outs(anchor, thumbs_rgb[anchor])
-        chosen = choose_product(candidates, len(anchors))
+        chosen = choose_product(candidates)
         masks = {a: chosen[a].component.mask if a in chosen else None for a in anchors}
         if not chosen:
             return [TrackedMask(np.zeros(t.shape[:2], dtype=np.float32), 0.0) for t in thumbs_rgb]
@@ -61,22 +69,14 @@ class OfflineSegmenter:
         n = len(greys)
         forwards = self._carry_chain(greys, masks, range(n), tick)
         backwards = self._carry_chain(greys, masks, range(n - 1, -1, -1), tick)
-        tracked = []
-        for (alpha_f, steps_f), (alpha_b, steps_b) in zip(forwards, backwards[::-1], strict=True):
-            weight_f, weight_b = 1.0 / (1 + steps_f), 1.0 / (1 + steps_b)
-            total = weight_f + weight_b
-            alpha = ((alpha_f * weight_f + alpha_b * weight_b) / total).astype(np.float32)
-            agreement = mask_iou(alpha_f > 0.5, alpha_b > 0.5) if min(steps_f, steps_b) < n else 0.0
-            is_there = bool((alpha > 0.5).any())
-            tracked.append(TrackedMask(alpha, agreement if is_there else 0.0))
-        return tracked
+        return [_blend(f, b) for f, b in zip(forwards, backwards[::-1], strict=True)]
 
     def _carry_chain(
         self, greys: Sequence[UInt8Array], masks: dict[int, BoolArray | None], order: range, tick: Tick
-    ) -> list[tuple[FloatArray, int]]:
-        carried: list[tuple[FloatArray, int]] = []
+    ) -> list[_Carried]:
+        carried: list[_Carried] = []
         alpha = np.zeros(greys[0].shape, dtype=np.float32)
-        steps = 10 * len(greys)
+        steps = -1
         for count, position in enumerate(order):
             if position in masks:
                 mask = masks[position]
@@ -85,9 +85,7 @@ class OfflineSegmenter:
             elif carried and alpha.any():
                 alpha, _ = self._carrier.carry(greys[position], greys[order[count - 1]], alpha)
                 steps += 1
-            else:
-                steps += 1
-            carried.append((alpha, steps))
+            carried.append(_Carried(alpha, steps if steps >= 0 else None))
             if count % 16 == 0:
                 tick(0.5 + 0.25 * count / len(greys), "following the product")
         return carried
@@ -139,7 +137,20 @@ class OfflineSegmenter:
         agreements = [mask_iou(foreground, own & ~hand), *(mask_iou(foreground, o & ~hand) for o in others)]
         soft = np.where(dilate(foreground, 3), np.where(hand, 0.0, alpha), 0.0).astype(np.float32)
         soft = np.maximum(soft, (fill_holes(foreground, 0.2) & ~foreground & ~hand).astype(np.float32))
-        return FineMask(soft, hand.astype(np.float32), float(np.median(agreements)))
+        confidence = float(np.median(agreements)) * outline_certainty(soft)
+        return FineMask(soft, hand.astype(np.float32), confidence)
+
+
+def _blend(forward: _Carried, backward: _Carried) -> TrackedMask:
+    """Join what came from the picture before and from the one after, the nearer one counting more."""
+    if forward.steps is None or backward.steps is None:
+        only = backward if forward.steps is None else forward
+        confidence = 0.96 ** (only.steps or 0) if (only.alpha > 0.5).any() else 0.0
+        return TrackedMask(only.alpha, confidence)
+    weight_f, weight_b = 1.0 / (1 + forward.steps), 1.0 / (1 + backward.steps)
+    alpha = ((forward.alpha * weight_f + backward.alpha * weight_b) / (weight_f + weight_b)).astype(np.float32)
+    agreement = mask_iou(forward.alpha > 0.5, backward.alpha > 0.5)
+    return TrackedMask(alpha, agreement if (alpha > 0.5).any() else 0.0)
 
 
 def restrict_to_prior(saliency: FloatArray, prior: FloatArray, reach: float = 0.15) -> FloatArray:
@@ -155,6 +166,19 @@ def restrict_to_prior(saliency: FloatArray, prior: FloatArray, reach: float = 0.
         return saliency
     allowed = dilate(mask, round(reach * float(np.sqrt(mask.sum()))))
     return np.where(allowed, saliency, np.float32(0))
+
+
+def outline_certainty(alpha: FloatArray) -> float:
+    """Say how clear the edge of a soft mask is.
+
+    Args:
+        alpha: (320, 320) float32 in [0, 1].
+    Returns: 1 when the half-way zone is as thin as a clear edge leaves it, falling to 0 as it widens.
+    """
+    mask = alpha > 0.5
+    rim_px = int((mask & ~erode(mask, 1)).sum())
+    width_px = float((4 * alpha * (1 - alpha)).sum()) / max(rim_px, 1)
+    return float(np.clip(1 - (width_px - 3.0) / 8.0, 0.0, 1.0))
 
 
 def largest_near_prior(mask: BoolArray, prior: FloatArray) -> BoolArray:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -26,6 +27,7 @@ from buybuddy.ml.video.quality import (
     Quality,
     choose_distinct,
     completeness,
+    edge_crispness,
     occlusion,
     sharpness_inside,
     signature,
@@ -34,6 +36,8 @@ from buybuddy.ml.video.scan import ClipScan, change_between, scan_clip, spread_b
 
 UInt8Array = npt.NDArray[np.uint8]
 FloatArray = npt.NDArray[np.float32]
+
+_MEASURED_SIDE_PX = 700
 
 
 @dataclass(frozen=True)
@@ -48,8 +52,9 @@ class CuttingOptions:
     min_completeness: float = 0.985
     max_occlusion: float = 0.5
     min_look_similarity: float = 0.5
-    min_relative_sharpness: float = 0.35
-    min_distance: float = 3.0
+    min_relative_crispness: float = 0.7
+    distances: tuple[float, float] = (8.0, 1.5)
+    n_enough_frames: int = 24
     source_frames_per_track_call: float = 25.0
     source_frames_per_refine_call: float = 11.0
 
@@ -81,6 +86,8 @@ class _Looked:
     position: int
     region_xyxy: IntBoxXyxy
     view: ProductView
+    sharpness: float
+    crispness: float
 
 
 def select_frames(
@@ -214,22 +221,25 @@ def _look_closely(
         if box is None:
             continue
         rgb = decoded.to_rgb()
-        height, width = rgb.shape[:2]
-        scale_x, scale_y = width / alpha.shape[1], height / alpha.shape[0]
-        region = view_region((box[0] * scale_x, box[1] * scale_y, box[2] * scale_x, box[3] * scale_y), (width, height))
-        small = (
-            int(region[0] / scale_x),
-            int(region[1] / scale_y),
-            max(int(region[0] / scale_x) + 1, round(region[2] / scale_x)),
-            max(int(region[1] / scale_y) + 1, round(region[3] / scale_y)),
-        )
-        view = ProductView(
-            np.asarray(take_view(rgb, region), dtype=np.uint8),
-            np.asarray(take_view(alpha, small), dtype=np.float32),
-            position,
-        )
-        looked.append(_Looked(position, region, view))
+        looked.append(_view_of(position, rgb, alpha, box))
     return looked
+
+
+def _view_of(position: int, rgb: UInt8Array, alpha: FloatArray, box: BoxXyxy) -> _Looked:
+    """Cut the close view of a tracked product out of a full frame, and measure sharpness at about the final scale."""
+    height, width = rgb.shape[:2]
+    scale_x, scale_y = width / alpha.shape[1], height / alpha.shape[0]
+    region = view_region((box[0] * scale_x, box[1] * scale_y, box[2] * scale_x, box[3] * scale_y), (width, height))
+    x0, y0 = int(region[0] / scale_x), int(region[1] / scale_y)
+    small = (x0, y0, max(x0 + 1, round(region[2] / scale_x)), max(y0 + 1, round(region[3] / scale_y)))
+    prior = np.asarray(take_view(alpha, small), dtype=np.float32)
+    view = ProductView(np.asarray(take_view(rgb, region), dtype=np.uint8), prior, position)
+    part = rgb[region[1] : region[3], region[0] : region[2]]
+    scale = min(1.0, _MEASURED_SIDE_PX / max(part.shape[:2]))
+    size_wh = (max(1, round(part.shape[1] * scale)), max(1, round(part.shape[0] * scale)))
+    near = np.asarray(cv2.resize(part, size_wh, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+    mask = np.asarray(cv2.resize(prior, size_wh, interpolation=cv2.INTER_LINEAR) > 0.5, dtype=bool)
+    return _Looked(position, region, view, sharpness_inside(near, mask), edge_crispness(near, mask))
 
 
 def _judge(
@@ -254,7 +264,7 @@ def _judge(
     measured = _sharp_enough(measured, looked, scan, options, rejected)
     signatures = [signature(looked[i].view.rgb, fine[i].alpha, box) for i, box, _ in measured]
     scores = [quality.score for _, _, quality in measured]
-    distinct = choose_distinct(signatures, scores, options.min_distance, options.max_frames)
+    distinct = choose_distinct(signatures, scores, options.distances, options.n_enough_frames, options.max_frames)
     rejected["nearly the same as another frame"] += len(measured) - len(distinct)
     frames = []
     for index, box, quality in (measured[i] for i in distinct):
@@ -272,7 +282,7 @@ def _measure(item: _Looked, mask: FineMask, frame_wh: tuple[int, int]) -> Qualit
     x0, y0, x1, y1 = item.region_xyxy
     width, height = frame_wh
     return Quality(
-        sharpness=sharpness_inside(item.view.rgb, product),
+        sharpness=item.sharpness,
         mask_fraction=float(product.mean()) * (x1 - x0) * (y1 - y0) / (width * height),
         completeness=completeness(product, (x0 <= 0, y0 <= 0, x1 >= width, y1 >= height)),
         occlusion=occlusion(product, mask.hand > 0.5),
@@ -321,11 +331,10 @@ def _sharp_enough(
 ) -> list[tuple[int, BoxXyxy, Quality]]:
     """Leave out cut-outs that are blurred beside their neighbours in time, which show the same side."""
     times = np.array([scan.samples[looked[i].position].time_s for i, _, _ in measured])
-    values = np.array([quality.sharpness for _, _, quality in measured])
+    values = np.array([looked[i].crispness for i, _, _ in measured])
     kept = []
-    for time_s, entry in zip(times, measured, strict=True):
-        best_near = float(values[np.abs(times - time_s) <= 0.7].max())
-        if entry[2].sharpness >= options.min_relative_sharpness * best_near:
+    for time_s, value, entry in zip(times, values, measured, strict=True):
+        if value >= options.min_relative_crispness * float(values[np.abs(times - time_s) <= 1.0].max()):
             kept.append(entry)
         else:
             rejected["blurred"] += 1

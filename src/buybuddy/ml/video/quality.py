@@ -49,6 +49,32 @@ def sharpness_inside(rgb: UInt8Array, mask: BoolArray) -> float:
     return float(np.asarray(laplacian)[inner].var())
 
 
+def edge_crispness(rgb: UInt8Array, mask: BoolArray) -> float:
+    """Say how steep the steepest edges inside a mask are, whatever is printed there.
+
+    The gradient at full scale is compared with the gradient of a blurred copy: a crisp edge loses much, a blurred one
+    has nothing to lose.
+
+    Args:
+        rgb: (H, W, 3) uint8 RGB.
+        mask: (H, W) bool.
+    Returns: ratio of gradients at the strongest tenth of the edges; about 1 for blur, 2 and more for crisp edges.
+    Source: after Crete et al., The Blur Effect, SPIE 2007.
+    """
+    inner = erode(mask, 3)
+    if int(inner.sum()) < 64:
+        return 0.0
+    grey = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    fine, coarse = _gradient(grey), _gradient(np.asarray(cv2.GaussianBlur(grey, (0, 0), 1.6), dtype=np.float32))
+    values = coarse[inner]
+    strong = inner & (coarse >= np.quantile(values, 0.9)) & (coarse > 2.0)
+    return float(np.quantile(fine[strong], 0.7) / np.quantile(coarse[strong], 0.7)) if strong.any() else 0.0
+
+
+def _gradient(grey: FloatArray) -> FloatArray:
+    return np.asarray(np.hypot(cv2.Sobel(grey, cv2.CV_32F, 1, 0), cv2.Sobel(grey, cv2.CV_32F, 0, 1)), dtype=np.float32)
+
+
 def outline(mask: BoolArray, width_px: int = 1) -> BoolArray:
     """Return the rim of a (H, W) bool mask; the picture's border does not cut it open."""
     return mask & ~np.asarray(
@@ -120,21 +146,38 @@ def signature_distance(first: FloatArray, second: FloatArray) -> float:
 
 
 def choose_distinct(
-    signatures: Sequence[FloatArray], scores: Sequence[float], min_distance: float, max_count: int
+    signatures: Sequence[FloatArray],
+    scores: Sequence[float],
+    distances: tuple[float, float],
+    n_enough: int,
+    max_count: int,
 ) -> list[int]:
     """Take the best cut-outs, none of them nearly the same as another.
+
+    Clear differences are asked for first; when too few cut-outs are left, smaller ones do.
 
     Args:
         signatures: (32, 32, 4) float32 each.
         scores: higher is taken first.
-        min_distance: what makes two different, in the unit of `signature_distance`.
+        distances: what makes two different at first, and at least, in the unit of `signature_distance`.
+        n_enough: how many make it unnecessary to accept smaller differences.
         max_count: at most this many.
     Returns: positions in ascending order.
     """
+    order = sorted(range(len(scores)), key=lambda i: scores[i], reverse=True)
+    n = len(order)
+    matrix = np.full((n, n), np.inf)
+    for i in range(n):
+        for j in range(i):
+            matrix[i, j] = matrix[j, i] = signature_distance(signatures[i], signatures[j])
     taken: list[int] = []
-    for index in sorted(range(len(scores)), key=lambda i: scores[i], reverse=True):
-        if len(taken) == max_count:
-            break
-        if all(signature_distance(signatures[index], signatures[other]) >= min_distance for other in taken):
-            taken.append(index)
-    return sorted(taken)
+    wanted, least = distances
+    while True:
+        for index in order:
+            if len(taken) >= max_count:
+                break
+            if index not in taken and all(matrix[index, other] >= wanted for other in taken):
+                taken.append(index)
+        if len(taken) >= min(n_enough, max_count) or wanted <= least:
+            return sorted(taken)
+        wanted = max(least, wanted * 0.8)
