@@ -1,5 +1,6 @@
 """A kitchen corner: a table, a wall and things standing about, seen once and then moved with the camera."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
@@ -39,7 +40,7 @@ def _wood(rng: np.random.Generator, tone: Rgb) -> Picture:
         grain[k : k + plank] = np.roll(grain[k : k + plank], shift, axis=1)
     light = 1 + 0.09 * grain + 0.06 * planks + 0.02 * rng.normal(size=(h, w)).astype(np.float32)
     light[np.arange(h) % plank < 2] *= 0.62
-    return np.clip(np.array(tone) * light[..., None], 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(np.array(tone) * light[..., None], 0, 255), np.uint8)
 
 
 def _marble(rng: np.random.Generator, tone: Rgb) -> Picture:
@@ -47,7 +48,7 @@ def _marble(rng: np.random.Generator, tone: Rgb) -> Picture:
     field = sum(_noise(rng, h, w, (4 * 2**k, 6 * 2**k)) / 2**k for k in range(5))
     veins = np.exp(-((np.asarray(field) * 4.0) ** 2))
     light = 1 - 0.22 * veins + 0.03 * _noise(rng, h, w, (20, 30))
-    return np.clip(np.array(tone) * light[..., None], 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(np.array(tone) * light[..., None], 0, 255), np.uint8)
 
 
 def _cloth(rng: np.random.Generator, tone: Rgb) -> Picture:
@@ -57,7 +58,7 @@ def _cloth(rng: np.random.Generator, tone: Rgb) -> Picture:
     share = (stripe_x[None] + stripe_y[:, None]) / 2
     weave = 0.03 * rng.normal(size=(h, w)).astype(np.float32) + 0.04 * _noise(rng, h, w, (6, 9))
     base = np.array(tone) * share[..., None] + np.array((240, 236, 226)) * (1 - share[..., None])
-    return np.clip(base * (1 + weave[..., None]), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(base * (1 + weave[..., None]), 0, 255), np.uint8)
 
 
 def _tiles(rng: np.random.Generator, tone: Rgb) -> Picture:
@@ -77,7 +78,7 @@ def _plaster(rng: np.random.Generator, tone: Rgb) -> Picture:
     h, w = 800, 1600
     light = 1 + 0.03 * _noise(rng, h, w, (5, 8)) + 0.012 * rng.normal(size=(h, w)).astype(np.float32)
     light *= np.linspace(0.88, 1.06, w, dtype=np.float32)[None]
-    picture = np.clip(np.array(tone) * light[..., None], 0, 255).astype(np.uint8)
+    picture = np.asarray(np.clip(np.array(tone) * light[..., None], 0, 255), np.uint8)
     for _ in range(3):  # framed pictures
         x, y = int(rng.integers(0, w - 240)), int(rng.integers(40, 360))
         fw, fh = int(rng.integers(120, 220)), int(rng.integers(140, 260))
@@ -90,6 +91,22 @@ def _plaster(rng: np.random.Generator, tone: Rgb) -> Picture:
             draw_ellipse(picture, centre, (fw * rng.uniform(0.05, 0.2), fh * rng.uniform(0.05, 0.15)),
                          float(rng.uniform(0, 180)), (colour[0], colour[1], colour[2]))  # fmt: skip
     return picture
+
+
+_Look = tuple[Callable[[np.random.Generator, Rgb], Picture], Rgb]
+_TABLE_LOOKS: tuple[_Look, ...] = (
+    (_wood, (196, 152, 104)),
+    (_marble, (226, 224, 220)),
+    (_cloth, (170, 70, 66)),
+    (_wood, (112, 78, 54)),
+    (_cloth, (84, 112, 140)),
+)
+_WALL_LOOKS: tuple[_Look, ...] = (
+    (_tiles, (214, 224, 222)),
+    (_plaster, (206, 196, 178)),
+    (_tiles, (150, 176, 170)),
+    (_plaster, (150, 166, 176)),
+)
 
 
 def _round_thing(rng: np.random.Generator, kind: str, colour: Rgb) -> Model:
@@ -166,8 +183,8 @@ def draw_soft_shadow(
     mask = np.zeros((int(size[1]), int(size[0])), np.uint8)
     scaled = (hull - low) / (high - low) * size
     cv2.fillConvexPoly(mask, np.round(scaled * 16).astype(np.int32), 255, cv2.LINE_AA, 4)
-    mask = cv2.GaussianBlur(mask, (0, 0), blur_px / step)
-    full = cv2.resize(mask, tuple(int(v) for v in high - low), interpolation=cv2.INTER_LINEAR)
+    soft = cv2.GaussianBlur(mask, (0, 0), blur_px / step)
+    full = cv2.resize(soft, tuple(int(v) for v in high - low), interpolation=cv2.INTER_LINEAR)
     keep = cv2.convertScaleAbs(full, alpha=-strength, beta=0)  # |−s·m|
     view = picture[low[1] : high[1], low[0] : high[0]]
     rest = 255 - keep
@@ -210,10 +227,9 @@ def build_backdrop(rng: np.random.Generator, camera: Camera, lamps: Lamps, kin: 
     """
     wide = Camera(camera.rotation, camera.position, camera.focal_px, int(camera.width_px * _OVERSIZE),
                   int(camera.height_px * _OVERSIZE))  # fmt: skip
-    table = [_wood(rng, (196, 152, 104)), _marble(rng, (226, 224, 220)), _cloth(rng, (170, 70, 66)),
-             _wood(rng, (112, 78, 54))][int(rng.integers(4))]  # fmt: skip
-    wall = [_tiles(rng, (214, 224, 222)), _plaster(rng, (206, 196, 178)), _tiles(rng, (150, 176, 170)),
-            _plaster(rng, (150, 166, 176))][int(rng.integers(4))]  # fmt: skip
+    make_table, table_tone = _TABLE_LOOKS[int(rng.integers(len(_TABLE_LOOKS)))]
+    make_wall, wall_tone = _WALL_LOOKS[int(rng.integers(len(_WALL_LOOKS)))]
+    table, wall = make_table(rng, table_tone), make_wall(rng, wall_tone)
     size = (wide.width_px, wide.height_px)
     wall_map = _plane_map(wide, _WALL, wall.shape[1], wall.shape[0])
     table_map = _plane_map(wide, _TABLE, table.shape[1], table.shape[0])

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from buybuddy.samples.backdrop import Backdrop, build_backdrop, draw_soft_shadow, warp_backdrop
 from buybuddy.samples.catalogue import SampleProduct
+from buybuddy.samples.hand import build_hand
 from buybuddy.samples.label import seed_of
 from buybuddy.samples.packages import build_package
 from buybuddy.samples.rendering import Camera, Lamps, Layer, Pose, bound_box, build_pose, look_at
@@ -81,6 +82,7 @@ class _Script:
 def _build_script(rng: np.random.Generator, has_hand: bool | None) -> _Script:
     held = bool(rng.random() < 0.5) if has_hand is None else has_hand
     warm = float(rng.uniform(-0.07, 0.07))
+    direction = float(rng.choice([-1, 1]))
     lamps = Lamps(
         key=(float(rng.choice([-1, 1]) * rng.uniform(0.35, 0.7)), 0.65, 0.6),
         key_strength=float(rng.uniform(0.5, 0.66)),
@@ -92,8 +94,9 @@ def _build_script(rng: np.random.Generator, has_hand: bool | None) -> _Script:
         has_hand=held,
         enters=bool(rng.random() < 0.45),
         leaves=bool(rng.random() < 0.3),
-        turn_from_rad=float(rng.uniform(-0.5, 0.1)),
-        turn_by_rad=float(rng.choice([-1, 1]) * rng.uniform(1.02, 1.12) * 2 * np.pi),
+        turn_from_rad=-direction * float(rng.uniform(0.1, 0.45)),
+        # A held pack is turned as far as a wrist goes, past its back; a standing one goes all the way round.
+        turn_by_rad=direction * float(rng.uniform(1.12, 1.2) * np.pi if held else rng.uniform(1.02, 1.12) * 2 * np.pi),
         shake=rng.uniform(0, 2 * np.pi, size=(6, 3)),
         fill=float(rng.uniform(0.66, 0.76)),
         lamps=lamps,
@@ -196,7 +199,7 @@ def _build_stage(
     script = _build_script(rng, has_hand)
     camera = _camera(product, script, 0.0, duration_s, width_px, height_px)
     backdrop = build_backdrop(rng, camera, script.lamps, product.look.colours[:2])
-    hand = None
+    hand = build_hand(product, rng, is_left=script.turn_by_rad < 0) if script.has_hand else None
     return _Stage(product, build_package(product), hand, backdrop, script, width_px, height_px, duration_s), rng
 
 
@@ -232,7 +235,7 @@ def write_sample_clip(
     packed = np.zeros((n_frames, (height_px * width_px + 7) // 8), np.uint8)
     codec: Literal["libx264", "mpeg4"] = "libx264" if "libx264" in av.codecs_available else "mpeg4"
     with av.open(str(path), "w", options={"fflags": "+bitexact"}) as container:
-        options = {"crf": "20", "preset": "veryfast", "threads": "1"} if codec == "libx264" else {"q": "4"}
+        options = {"crf": "21", "preset": "ultrafast", "threads": "1"} if codec == "libx264" else {"q": "4"}
         stream = container.add_stream(codec, rate=fps, options=options)
         stream.width, stream.height, stream.pix_fmt = width_px, height_px, "yuv420p"
         stream.time_base = Fraction(1, fps)

@@ -125,15 +125,15 @@ def _draw_shelf(product: SampleProduct, rng: np.random.Generator, camera: Camera
 
 def _develop(picture: Picture, rng: np.random.Generator) -> Picture:
     """Do what a phone does to light: shrink to pixels, vignette, exposure, contrast, blur, noise, sharpening."""
-    small = cv2.resize(picture, _SIZE_PX, interpolation=cv2.INTER_AREA).astype(np.float32)
+    small = cv2.resize(picture, _SIZE_PX, interpolation=cv2.INTER_AREA)
     h, w = small.shape[:2]
-    radius = np.hypot(*np.meshgrid(np.linspace(-1, 1, w), np.linspace(-1, 1, h))).astype(np.float32)
-    small *= (1 - float(rng.uniform(0.04, 0.14)) * radius**2)[..., None]
-    small = 255 * np.clip(small * float(rng.uniform(0.82, 1.18)) / 255, 0, 1) ** float(rng.uniform(0.85, 1.2))
-    small = cv2.GaussianBlur(small, (0, 0), float(rng.uniform(0.4, 1.1)))
-    grain = rng.normal(size=small.shape).astype(np.float32) * float(rng.uniform(2, 6))
-    small += 0.5 * grain + 0.5 * cv2.GaussianBlur(grain, (0, 0), 0.8)
-    return np.clip(small, 0, 255).astype(np.uint8)
+    radius = np.hypot(*np.meshgrid(np.linspace(-1, 1, w), np.linspace(-1, 1, h)))[..., None]
+    light = small * (1 - float(rng.uniform(0.04, 0.14)) * radius**2) * float(rng.uniform(0.82, 1.18)) / 255
+    toned = np.asarray(255 * np.clip(light, 0, 1) ** float(rng.uniform(0.85, 1.2)), np.float32)
+    seen = cv2.GaussianBlur(toned, (0, 0), float(rng.uniform(0.4, 1.1)))
+    grain = rng.normal(size=seen.shape).astype(np.float32) * float(rng.uniform(2, 6))
+    noisy = seen + 0.5 * grain + 0.5 * cv2.GaussianBlur(grain, (0, 0), 0.8)
+    return np.asarray(np.clip(noisy, 0, 255), np.uint8)
 
 
 def write_sample_photo(product: SampleProduct, path: Path, *, seed: int = 0) -> Path:

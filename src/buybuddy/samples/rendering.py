@@ -109,6 +109,21 @@ def _light_model(model: Model, pose: Pose, camera: Camera, lamps: Lamps) -> tupl
     return diffuse.astype(np.float32), (shine * 255).astype(np.float32)
 
 
+def _shade(model: Model, uv1: Floats, px_per_cm: float, light: tuple[Floats, Floats], lamps: Lamps) -> Picture:
+    fineness = np.log2(max(model.texture_px_per_cm / px_per_cm, 1e-3))
+    level = int(np.clip(np.round(fineness - 0.2), 0, len(model.pyramid) - 1))
+    texture = model.pyramid[level]
+    th, tw = texture.shape[:2]
+    u, v = cv2.extractChannel(uv1, 0), cv2.extractChannel(uv1, 1)
+    colour = cv2.remap(texture, u * tw - 0.5, v * th - 0.5, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    lh, lw = light[0].shape
+    lit = cv2.remap(cv2.merge(light), u * lw - 0.5, v * lh - 0.5, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    diffuse, shine = cv2.split(lit)
+    tinted = cv2.merge([np.multiply(diffuse, np.float32(t)) for t in lamps.tint])
+    shaded = cv2.multiply(colour, tinted, dtype=cv2.CV_32F)
+    return np.asarray(cv2.add(shaded, cv2.merge([shine, shine, shine]), dtype=cv2.CV_8U), np.uint8)
+
+
 class Layer:
     """A window of the picture into which models are drawn with a common depth buffer."""
 
@@ -121,53 +136,38 @@ class Layer:
 
     def draw(self, model: Model, pose: Pose, camera: Camera, lamps: Lamps, owner: int) -> None:
         """Draw a model where it is nearer than what is there; `owner` (1 to 255) marks its pixels."""
-        x0, y0, x1, y1 = self.box_xyxy
+        vertices = pose.place(model.vertices)
+        near = bound_box(camera, [vertices], pad_px=2)
+        x0, y0 = max(near[0], self.box_xyxy[0]), max(near[1], self.box_xyxy[1])
+        x1, y1 = min(near[2], self.box_xyxy[2]), min(near[3], self.box_xyxy[3])
         w, h = x1 - x0, y1 - y0
         if w <= 0 or h <= 0:
             return
-        seen = camera.to_camera(pose.place(model.vertices))
+        window = (
+            slice(y0 - self.box_xyxy[1], y1 - self.box_xyxy[1]),
+            slice(x0 - self.box_xyxy[0], x1 - self.box_xyxy[0]),
+        )
+        seen = camera.to_camera(vertices)
         shift = np.array([(x0 + x1 - camera.width_px) / 2, -(y0 + y1 - camera.height_px) / 2]) / camera.focal_px
         seen[:, :2] += seen[:, 2:] * shift
         uv1 = np.concatenate([model.uv, np.ones((len(model.uv), 1), np.float32)], 1)
         colours = np.zeros((h, w, 3), np.float32)
+        depth = np.ascontiguousarray(self._depth[window])
         settings = cv2.TriangleRasterizeSettings()
         settings.setCullingMode(cv2.RASTERIZE_CULLING_NONE)
         settings.setShadingType(cv2.RASTERIZE_SHADING_SHADED)
         fov = 2 * np.arctan(h / 2 / camera.focal_px)
         cv2.triangleRasterize(
-            seen.astype(np.float32)[:, None], model.faces[:, None], uv1[:, None], colours, self._depth,
+            seen.astype(np.float32)[:, None], model.faces[:, None], uv1[:, None], colours, depth,
             np.eye(4, dtype=np.float32)[:3], fov, 1.0, _FAR_CM, settings,
         )  # fmt: skip
         covered = colours[..., 2] > 0.5
         distance = float(np.linalg.norm(camera.position - pose.offset_cm))
-        self._paint(
-            model, colours, covered, camera.focal_px / distance, _light_model(model, pose, camera, lamps), lamps
-        )
-        self.owner[covered] = owner
-
-    def _paint(
-        self,
-        model: Model,
-        uv1: Floats,
-        covered: npt.NDArray[np.bool_],
-        px_per_cm: float,
-        light: tuple[Floats, Floats],
-        lamps: Lamps,
-    ) -> None:
-        level = int(
-            np.clip(np.round(np.log2(max(model.texture_px_per_cm / px_per_cm, 1e-3)) - 0.2), 0, len(model.pyramid) - 1)
-        )
-        texture = model.pyramid[level]
-        th, tw = texture.shape[:2]
-        u, v = cv2.extractChannel(uv1, 0), cv2.extractChannel(uv1, 1)
-        colour = cv2.remap(texture, u * tw - 0.5, v * th - 0.5, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        lh, lw = light[0].shape
-        packed = cv2.merge(light)
-        lit = cv2.remap(packed, u * lw - 0.5, v * lh - 0.5, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        diffuse, shine = cv2.split(lit)
-        shaded = cv2.multiply(colour, cv2.merge([diffuse * t for t in lamps.tint]), dtype=cv2.CV_32F)
-        shaded += shine[..., None]
-        np.copyto(self.rgb, np.clip(shaded, 0, 255).astype(np.uint8), where=covered[..., None])
+        light = _light_model(model, pose, camera, lamps)
+        shaded = _shade(model, colours, camera.focal_px / distance, light, lamps)
+        np.copyto(self.rgb[window], shaded, where=covered[..., None])
+        self._depth[window] = depth
+        self.owner[window][covered] = owner
 
     def composite(self, picture: Picture, *, soften_px: float = 0.55, smear: Floats | None = None) -> None:
         """Lay the drawn pixels over `picture` in place, with soft edges and, if given, a motion-blur kernel."""
