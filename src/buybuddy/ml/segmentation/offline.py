@@ -9,7 +9,7 @@ import numpy as np
 from buybuddy.ml.segmentation.choosing import Candidate, choose_product, list_candidates
 from buybuddy.ml.segmentation.flow import MaskCarrier
 from buybuddy.ml.segmentation.hands import find_hands
-from buybuddy.ml.segmentation.masks import BoolArray, dilate, erode, fill_holes, find_components, mask_iou
+from buybuddy.ml.segmentation.masks import BoolArray, dilate, erode, fill_holes, find_components, mask_iou, snap_to_edges
 from buybuddy.ml.segmentation.protocol import FineMask, FloatArray, ProductView, Prompts, Tick, TrackedMask, UInt8Array
 from buybuddy.ml.segmentation.u2netp import U2NetP
 from buybuddy.ml.video.scan import spread_by_change
@@ -137,6 +137,8 @@ class OfflineSegmenter:
         agreements = [mask_iou(foreground, own & ~hand), *(mask_iou(foreground, o & ~hand) for o in others)]
         soft = np.where(dilate(foreground, 3), np.where(hand, 0.0, alpha), 0.0).astype(np.float32)
         soft = np.maximum(soft, (fill_holes(foreground, 0.2) & ~foreground & ~hand).astype(np.float32))
+        if index not in raw:
+            soft = 0.25 * soft + 0.75 * snap_to_edges(view.rgb, soft)
         confidence = float(np.median(agreements)) * outline_certainty(soft)
         return FineMask(soft, hand.astype(np.float32), confidence)
 
