@@ -1,0 +1,73 @@
+"""What kind of container a product is in, from its outline over the views."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
+
+import numpy as np
+import numpy.typing as npt
+
+_MIN_VIEWS = 3
+
+
+@dataclass(frozen=True)
+class Outline:
+    """Widths of an upright outline over its height: at the top, in the middle and at the foot; `fill` is area / box."""
+
+    top: float
+    middle: float
+    foot: float
+    fill: float
+
+
+def measure_outline(matte: npt.NDArray[np.uint8]) -> Outline | None:
+    """Measure a matte.
+
+    Args:
+        matte: (H, W) uint8, the product is above 127.
+    Returns: widths in units of the outline's height; None when the matte is nearly empty
+        or wider than twice its height.
+    """
+    mask = matte > 127
+    rows = np.flatnonzero(mask.any(axis=1))
+    if len(rows) < 20:
+        return None
+    body = mask[rows[0] : rows[-1] + 1]
+    tall = body.shape[0]
+    widths = body.sum(axis=1) / tall
+    if widths.max() > 2.0:
+        return None
+    columns = np.flatnonzero(body.any(axis=0))
+    box = (columns[-1] - columns[0] + 1) * tall
+
+    def at(low: float, high: float) -> float:
+        return float(np.median(widths[int(low * tall) : max(int(high * tall), int(low * tall) + 1)]))
+
+    return Outline(at(0.04, 0.1), at(0.4, 0.65), at(0.9, 0.96), float(body.sum() / box))
+
+
+def guess_container(mattes: Sequence[npt.NDArray[np.uint8]]) -> str | None:
+    """Guess box, can, bottle or pouch from how the outline changes as the product is turned.
+
+    A bottle has a neck in every view; a can is as wide from every side; a pouch is a spindle from its edge, a box is
+    not.
+
+    Args:
+        mattes: one (H, W) uint8 matte per view.
+    Returns: the container, or None with fewer than three usable views.
+    """
+    outlines = [outline for outline in map(measure_outline, mattes) if outline is not None]
+    if len(outlines) < _MIN_VIEWS:
+        return None
+    middles = sorted(outline.middle for outline in outlines)
+    neck = median(outline.top / max(outline.middle, 1e-6) for outline in outlines)
+    if neck < 0.74:
+        slim = median(outline.top for outline in sorted(outlines, key=lambda o: -o.middle)[: len(outlines) // 2 + 1])
+        if slim / max(middles[-1], 1e-6) < 0.74:
+            return "bottle"
+    low, high = middles[len(middles) // 10], middles[-1 - len(middles) // 10]
+    if high / max(low, 1e-6) < 1.16:
+        return "can"
+    narrow = sorted(outlines, key=lambda outline: outline.middle)[: max(1, len(outlines) // 4)]
+    taper = median(min(outline.top, outline.foot) / max(outline.middle, 1e-6) for outline in narrow)
+    return "pouch" if taper < 0.62 else "box"

@@ -1,0 +1,214 @@
+"""Which of the lines is the brand, which the product's name, which its variant: by size, place and repetition."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+
+from buybuddy.ml.metadata.reading import TextLine
+from buybuddy.ml.metadata.rules import find_claims, is_nutrition_text, parse_net_quantity
+from buybuddy.ml.metadata.vocabulary import CATEGORIES, fold_text
+
+_SAME = 0.82
+_CATEGORY_WORDS = {word for words in CATEGORIES.values() for word in words}
+
+
+@dataclass(frozen=True)
+class Phrase:
+    """The same printed words seen in one or more views; geometry is that of the largest upright sighting."""
+
+    text: str
+    height: float
+    y: float
+    n_views: int
+    score: float
+    view: int
+    x: float
+    width: float
+
+
+@dataclass(frozen=True)
+class Names:
+    """What the pack calls itself."""
+
+    brand_name: str | None = None
+    product_name: str | None = None
+    variant_flavor: str | None = None
+    description: str | None = None
+
+
+def _is_part(short: str, long: str) -> bool:
+    return len(short) >= 3 and short in long
+
+
+def _is_same(first: str, second: str) -> bool:
+    a, b = fold_text(first).replace(" ", ""), fold_text(second).replace(" ", "")
+    return a == b or _is_part(a, b) or _is_part(b, a) or SequenceMatcher(None, a, b).ratio() >= _SAME
+
+
+def group_phrases(lines: Sequence[TextLine]) -> list[Phrase]:
+    """Bring together the sightings of the same words; a cut-off sighting ("ornaz") joins the whole one ("Kornaz").
+
+    Args:
+        lines: all lines of all views.
+    Returns: phrases, the largest first.
+    """
+    groups: list[list[TextLine]] = []
+    # Long readings open groups, so that fragments find them.
+    for line in sorted(lines, key=lambda item: (-len(item.text) * item.score, item.view, item.y)):
+        letters = fold_text(line.text)
+        if len(re.sub(r"[^a-z0-9]", "", letters)) < 2:
+            continue
+        home = next((g for g in groups if _is_same(g[0].text, line.text) and _same_size(g[0], line)), None)
+        if home is None:
+            groups.append([line])
+        else:
+            home.append(line)
+    phrases = []
+    for group in groups:
+        whole = [item for item in group if len(item.text) >= 0.8 * len(group[0].text)]
+        best = max(whole, key=lambda item: (item.is_upright, _spelling_votes(item, whole), item.score))
+        largest = max((item for item in whole if item.is_upright), key=lambda item: item.height, default=best)
+        phrases.append(
+            Phrase(
+                text=best.text, height=largest.height, y=largest.y, n_views=len({item.view for item in group}),
+                score=best.score, view=largest.view, x=largest.x, width=largest.width,
+            )
+        )  # fmt: skip
+    return sorted(phrases, key=lambda phrase: -phrase.height)
+
+
+def _same_size(first: TextLine, second: TextLine) -> bool:
+    # A brand printed large in front and small on the back is one; a short word inside a sentence is not.
+    longer, shorter = (first, second) if len(first.text) >= len(second.text) else (second, first)
+    if len(longer.text.split()) - len(shorter.text.split()) >= 2:
+        return 0.6 < longer.height / max(shorter.height, 1e-6) < 1.7
+    return True
+
+
+def _spelling_votes(line: TextLine, group: Sequence[TextLine]) -> int:
+    return sum(other.text == line.text for other in group)
+
+
+def _is_name_like(text: str) -> bool:
+    letters = re.sub(r"[^a-z]", "", fold_text(text))
+    if len(letters) < 3 or len(letters) < 0.6 * len(text.replace(" ", "")):
+        return False
+    if parse_net_quantity(text) or is_nutrition_text(text):
+        return False
+    claims = find_claims([text])
+    return not any(len(fold_text(claim)) > 0.6 * len(text) for claim in claims)
+
+
+def _is_generic(text: str) -> bool:
+    return fold_text(text) in _CATEGORY_WORDS
+
+
+def _brand_worth(phrase: Phrase, tallest: float) -> float:
+    worth = phrase.height / tallest + 0.22 * (min(phrase.n_views, 4) - 1) + 0.3 * max(0.0, 0.6 - phrase.y)
+    worth -= 0.25 * max(0, len(phrase.text.split()) - 2)
+    worth += 0.15 * (phrase.score - 0.9)
+    return worth - (0.6 if _is_generic(phrase.text) else 0.0)
+
+
+def choose_names(lines: Sequence[TextLine]) -> Names:
+    """Choose brand, product name, variant and description.
+
+    The brand is tall, high up and repeated on several sides; the name is the next largest near it; the variant stands
+    under the name; the description is the longest sentence.
+
+    Args:
+        lines: all lines of all views.
+    Returns: the names; None where nothing fits.
+    """
+    phrases = group_phrases(lines)
+    names = [phrase for phrase in phrases if _is_name_like(phrase.text) and phrase.score >= 0.75]
+    if not names:
+        return Names()
+    tallest = max(phrase.height for phrase in names)
+    brand = max(names, key=lambda phrase: _brand_worth(phrase, tallest))
+    rest = [
+        phrase
+        for phrase in names
+        if phrase is not brand
+        and not _is_same(phrase.text, brand.text)
+        and len(phrase.text.split()) <= 5
+        and phrase.height > 0.2 * brand.height
+    ]
+    product = max(rest, key=lambda phrase: _name_worth(phrase, brand), default=None)
+    variant = None
+    if product is not None:
+        below = [
+            phrase
+            for phrase in rest
+            if phrase is not product
+            and not _is_same(phrase.text, product.text)
+            and 0.3 * product.height < phrase.height < 2.2 * product.height
+            and -0.4 * product.height < phrase.y - product.y < 3.0 * max(product.height, phrase.height)
+        ]
+        variant = min(below, key=lambda phrase: abs(phrase.y - product.y) - 0.8 * phrase.height, default=None)
+    return Names(
+        brand_name=brand.text,
+        product_name=product.text if product else None,
+        variant_flavor=variant.text if variant else None,
+        description=_find_description(lines, {brand.text, product.text if product else ""}),
+    )
+
+
+def _name_worth(phrase: Phrase, brand: Phrase) -> float:
+    worth = phrase.height / brand.height + 0.1 * min(phrase.n_views - 1, 2)
+    worth -= 0.8 * max(0.0, brand.y - phrase.y)  # names stand under the brand
+    return worth + (0.35 if _has_category_word(phrase.text) else 0.0)
+
+
+def _has_category_word(text: str) -> bool:
+    folded = f" {fold_text(text)} "
+    return any(f" {word} " in folded for word in _CATEGORY_WORDS)
+
+
+def stack_lines(lines: Sequence[TextLine]) -> list[str]:
+    """Join lines that stand right under each other in one view ("High" over "Fibre"), up to three at a time.
+
+    Returns: the joined texts, beside each line's own text.
+    """
+    texts = [line.text for line in lines]
+    for line in lines:
+        joined, last = line.text, line
+        for _ in range(2):
+            under = [
+                other
+                for other in lines
+                if other.view == last.view
+                and 0.5 * last.height < other.y - last.y < 2.0 * max(last.height, other.height)
+                and abs(other.x - last.x) < 0.5 * max(last.width, other.width)
+                and 0.55 < other.height / max(last.height, 1e-6) < 1.8
+            ]
+            if not under:
+                break
+            current = last
+            last = min(under, key=lambda other: (other.y - current.y) + abs(other.x - current.x))
+            joined = f"{joined} {last.text}"
+            texts.append(joined)
+    return texts
+
+
+def _find_description(lines: Sequence[TextLine], names: set[str]) -> str | None:
+    best: str | None = None
+    for line in lines:
+        if len(line.text.split()) < 3 or is_nutrition_text(line.text) or line.text in names or line.score < 0.85:
+            continue
+        texts = stack_lines([line, *(o for o in lines if o.view == line.view and _continues(line, o))])
+        longest = max((t for t in texts if t.startswith(line.text)), key=len)
+        if len(longest.split()) >= 4 and (best is None or len(longest) > len(best)):
+            best = longest
+    return best
+
+
+def _continues(line: TextLine, other: TextLine) -> bool:
+    return (
+        other is not line
+        and 0 < other.y - line.y < 3.4 * line.height
+        and 0.75 < other.height / max(line.height, 1e-6) < 1.3
+        and not is_nutrition_text(other.text)
+        and parse_net_quantity(other.text) is None
+    )

@@ -1,0 +1,187 @@
+"""The offline metadata reader: barcodes from all views, text from the few best, fields by rule."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from buybuddy.ml.metadata.barcodes import is_same_article, is_valid_barcode, rank_barcodes, read_barcodes
+from buybuddy.ml.metadata.container import guess_container
+from buybuddy.ml.metadata.naming import Names, choose_names, stack_lines
+from buybuddy.ml.metadata.reading import (
+    BrandReading,
+    ExtractionReading,
+    GroundingReading,
+    IdentifierReading,
+    IdentityReading,
+    LabelView,
+    MarketingReading,
+    NutritionReading,
+    PackReading,
+    ProductReading,
+    SpecificationReading,
+    TextLine,
+)
+from buybuddy.ml.metadata.rules import (
+    find_category,
+    find_claims,
+    find_country,
+    find_sku,
+    is_nutrition_text,
+    parse_net_quantity,
+    read_nutrition,
+)
+from buybuddy.ml.metadata.text_reader import read_text_lines
+from buybuddy.ml.metadata.view_choice import choose_views
+
+READER_NAME = "offline:zxing-cpp+pp-ocrv6/1"
+
+_N_BARCODE_VIEWS = 24
+_N_TEXT_VIEWS = 5
+_BLURRED_BELOW = 25.0
+
+
+def read_metadata(views: Sequence[LabelView], expected_barcode: str | None, *, n_threads: int) -> ProductReading:
+    """Read what is printed on a product.
+
+    Args:
+        views: looks at the product, in any order; about ten to thirty over the whole clip are best.
+        expected_barcode: what the platform believes; only compared, never filled in.
+        n_threads: threads for the networks.
+    Returns: the reading; an empty one with its reasons when there are no views.
+    """
+    order = sorted(range(len(views)), key=lambda k: -views[k].sharpness)[:_N_BARCODE_VIEWS]
+    codes = {k: read_barcodes(views[k].image_rgb) for k in order}
+    seen = rank_barcodes(codes.values())
+    with_code = [k for k in order if codes[k]][:1]
+    chosen = choose_views(views, _N_TEXT_VIEWS, first=with_code)
+    lines = [line for k in chosen for line in read_text_lines(views[k], k, n_threads=n_threads)]
+    container = guess_container([view.matte for view in views])
+    return build_reading(lines, seen, container, expected_barcode, _find_view_issues(views))
+
+
+def _find_view_issues(views: Sequence[LabelView]) -> tuple[str, ...]:
+    if not views:
+        return ("no view of the product",)
+    issues = []
+    if max(view.sharpness for view in views) < _BLURRED_BELOW:
+        issues.append("all views are blurred")
+    if max(int(np.count_nonzero(view.matte > 127)) for view in views) < 150 * 150:
+        issues.append("the product is small in every view")
+    return tuple(issues)
+
+
+def build_reading(
+    lines: Sequence[TextLine],
+    barcodes_seen: Sequence[str],
+    container: str | None,
+    expected_barcode: str | None,
+    view_issues: Sequence[str] = (),
+) -> ProductReading:
+    """Make metadata of what was read; pure.
+
+    Args:
+        lines: text of all views.
+        barcodes_seen: valid codes, most often seen first.
+        container: guessed container or None.
+        expected_barcode: what the platform believes.
+        view_issues: what is already known to be wrong with the views.
+    Returns: the reading; what was not read stays None.
+    """
+    names = choose_names(lines)
+    stacked = stack_lines(lines)
+    quantity, pack = find_net_quantity(lines)
+    category = find_category(lines)
+    nutrition = read_nutrition(lines)
+    issues = [*view_issues, *_compare_barcodes(barcodes_seen, expected_barcode)]
+    if not lines and "no view of the product" not in issues:
+        issues.append("no text could be read")
+    elif lines and names.brand_name is None:
+        issues.append("no brand or product name could be read")
+    return ProductReading(
+        brand_info=BrandReading(names.brand_name, None, find_country(stacked)),
+        product_identity=IdentityReading(names.product_name, names.variant_flavor, category, container),
+        specifications=SpecificationReading(
+            quantity, pack, IdentifierReading(barcodes_seen[0] if barcodes_seen else None, find_sku(stacked))
+        ),
+        marketing_and_claims=MarketingReading(find_claims(stacked), names.description),
+        nutrition_facts=nutrition,
+        visual_grounding=_build_grounding(names, category, container),
+        extraction_metadata=ExtractionReading(
+            _score_visibility(lines, names, quantity, nutrition, bool(barcodes_seen)), tuple(issues)
+        ),
+        reader=READER_NAME,
+        barcodes_seen=tuple(barcodes_seen),
+    )
+
+
+def find_net_quantity(lines: Sequence[TextLine]) -> tuple[str | None, PackReading]:
+    """Find the net quantity: the largest amount in print that is no row of the nutrition table.
+
+    An amount seen in several views wins over one seen once; a multipack wins over the amount inside it.
+    """
+    weight: dict[str, float] = {}
+    packs: dict[str, PackReading] = {}
+    rows = [line for line in lines if is_nutrition_text(line.text)]
+    for line in lines:
+        parsed = parse_net_quantity(line.text)
+        if parsed is None or _stands_in_table(line, rows):
+            continue
+        text, pack = parsed
+        bonus = 1.5 if pack.item_count else 1.0
+        weight[text] = weight.get(text, 0.0) + line.height * line.score * bonus
+        packs[text] = pack
+    if not weight:
+        return None, PackReading()
+    best = max(weight, key=lambda text: weight[text])
+    return best, packs[best]
+
+
+def _stands_in_table(line: TextLine, rows: Sequence[TextLine]) -> bool:
+    same_view = [row for row in rows if row.view == line.view and row is not line]
+    beside = any(abs(row.y - line.y) < 0.8 * max(row.height, line.height) for row in same_view)
+    ys = [row.y for row in same_view]
+    between = len(ys) >= 2 and min(ys) - line.height < line.y < max(ys) + line.height
+    return line in rows or beside or between
+
+
+def _compare_barcodes(seen: Sequence[str], expected: str | None) -> list[str]:
+    issues = []
+    if not seen:
+        issues.append("no barcode could be decoded")
+    if expected and seen and not any(is_same_article(code, expected) for code in seen):
+        issues.append(f"barcode mismatch: expected {expected}, seen {', '.join(seen)}")
+    if expected and not is_valid_barcode(expected.strip()):
+        issues.append(f"the expected barcode {expected} has no valid check digit")
+    if len(seen) > 1:
+        issues.append(f"several barcodes seen: {', '.join(seen)}")
+    return issues
+
+
+def _build_grounding(names: Names, category: str | None, container: str | None) -> GroundingReading:
+    words = [word for word in (names.brand_name, names.product_name) if word]
+    prompts = []
+    if words:
+        prompts.append(" ".join([*words, container or ""]).strip())
+    if category:
+        prompts.append(f"{category} {container}" if container else category)
+    if container:
+        prompts.append(container)
+    prompts.append("product")
+    unique = list(dict.fromkeys(prompts))
+    return GroundingReading(unique[0], tuple(unique[1:4]))
+
+
+def _score_visibility(
+    lines: Sequence[TextLine], names: Names, quantity: str | None, nutrition: NutritionReading, has_barcode: bool
+) -> int:
+    if not lines:
+        return 15 if has_barcode else 0
+    sure = sum(line.score for line in lines) / len(lines)
+    parts = (
+        (25, names.brand_name is not None),
+        (20, names.product_name is not None),
+        (15, quantity is not None),
+        (20, has_barcode),
+        (10, nutrition.calories is not None),
+    )
+    return round(sum(points for points, is_read in parts if is_read) * sure + 10 * sure)

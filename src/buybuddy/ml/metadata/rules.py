@@ -1,0 +1,217 @@
+"""Pure rules from text to fields: quantities, nutrition tables, claims, categories, countries. Nothing is invented."""
+
+import re
+from collections.abc import Sequence
+from difflib import SequenceMatcher
+
+from buybuddy.ml.metadata.reading import NutritionReading, PackReading, TextLine
+from buybuddy.ml.metadata.vocabulary import (
+    CATEGORIES,
+    CLAIMS,
+    COUNTRIES,
+    NUTRIENTS,
+    OTHER_NUTRIENTS,
+    TABLE_TITLES,
+    fold_text,
+)
+
+_UNIT = r"(?:kg|mg|gr|g|ml|cl|dl|lt|litres?|liters?|litre|l|fl\.?\s?oz|oz|lbs?)"
+_NUMBER = r"\d{1,4}(?:[.,]\d{1,3})?"
+_END = r"(?![\w%/])"
+_MULTIPACK = re.compile(rf"(?<![\w.,])(\d{{1,3}})\s*[x×*]\s*({_NUMBER})\s*({_UNIT}){_END}", re.IGNORECASE)
+_SINGLE = re.compile(rf"(?<![\w.,])({_NUMBER})\s*({_UNIT}){_END}", re.IGNORECASE)
+_PIECES = re.compile(
+    r"(?<![\w.,])(\d{1,3})\s*(?:'?(?:li|lu|lü|lı)\s+paket|adet|pcs|pieces|tea ?bags|tabs|tablets|stück|rolls)\b",
+    re.IGNORECASE,
+)
+_AMOUNT = re.compile(r"(?<![\w.,])(<?\s?\d{1,4}(?:[.,]\d{1,2})?|[oO])\s*(kcal|kj|mg|g)(?![a-z0-9])", re.IGNORECASE)
+_SERVING = re.compile(r"(?:per|pro|serving size|porsiyon|je|pour)?\s*(\d{1,3})\s*(g|ml)(?![a-z])", re.IGNORECASE)
+_MADE_IN = re.compile(
+    r"(?:made in|product of|produced in|country of origin|origin|mensei(?: ulke)?|uretildigi ulke|hergestellt in|"
+    r"fabrique en|hecho en|prodotto in)\s*:?\s*([a-z .]+)"
+)
+_SKU = re.compile(
+    r"\b(?:sku|art\.?\s?(?:no|nr)\.?|model(?:\s?no)?\.?|ref\.?)\s*[:#]?\s*([A-Z0-9][A-Z0-9\-/]{3,})", re.IGNORECASE
+)
+_FULL_UNITS = {"gr": "g", "lt": "L", "l": "L", "litre": "L", "litres": "L", "liter": "L", "liters": "L", "lbs": "lb"}
+
+
+def _similar(first: str, second: str) -> float:
+    return SequenceMatcher(None, first, second).ratio()
+
+
+def _tidy_unit(unit: str) -> str:
+    bare = re.sub(r"[\s.]+", " ", unit.lower()).strip()
+    return "fl oz" if bare.replace(" ", "") == "floz" else _FULL_UNITS.get(bare, bare)
+
+
+def parse_net_quantity(text: str) -> tuple[str, PackReading] | None:
+    """Read an amount as printed on packs: "500 g", "1,5 L", "6 x 330 ml", "12 fl oz".
+
+    Args:
+        text: one line.
+    Returns: the amount with one blank between number and unit and the decimal mark as printed, and the pack's make-up;
+        None when the line holds no amount.
+    """
+    cleaned = text.replace("℮", " ").replace("·", " ")
+    found = _MULTIPACK.search(cleaned)
+    if found:
+        count = int(found[1])
+        if count > 1:
+            return f"{count} x {found[2]} {_tidy_unit(found[3])}", PackReading("multipack", count)
+    found = _SINGLE.search(cleaned)
+    if found and float(found[1].replace(",", ".")) > 0:
+        return f"{found[1]} {_tidy_unit(found[2])}", PackReading()
+    found = _PIECES.search(cleaned)
+    if found and int(found[1]) > 0:
+        return found[0].strip(), PackReading("pieces", int(found[1]))
+    return None
+
+
+def find_nutrient(text: str) -> str | None:
+    """Tell which field of the nutrition table a row names; None for other rows (saturated fat, salt) and other text."""
+    folded = re.sub(r"[^a-z ]+", " ", fold_text(text))
+    name = re.sub(r"\b(kcal|kj|g|mg|o)\b", " ", folded)
+    name = re.sub(r"\s+", " ", name).strip()
+    if len(name) < 3:
+        return None
+    best, field = 0.0, None
+    rows = [*((key, words) for key, words in NUTRIENTS.items()), (None, OTHER_NUTRIENTS)]
+    for key, words in rows:
+        for word in words:
+            ratio = _similar(name, word)
+            if len(word) <= 4 and ratio < 1.0:
+                continue
+            if ratio > best:
+                best, field = ratio, key
+    return field if best >= 0.8 else None
+
+
+def parse_amount(text: str, *, is_energy: bool) -> str | None:
+    """Read the figure of a nutrition row; energy in kcal before kJ. A lone letter o before a unit is a zero."""
+    found = [(m[1].replace(" ", ""), m[2].lower()) for m in _AMOUNT.finditer(text)]
+    found = [("0" if n.lower() == "o" else n, "kJ" if u == "kj" else u) for n, u in found]
+    wanted = ("kcal", "kJ") if is_energy else ("g", "mg")
+    for unit in wanted:
+        for number, seen in found:
+            if seen == unit:
+                return f"{number} {unit}"
+    return None
+
+
+def is_nutrition_text(text: str) -> bool:
+    """Tell whether a line belongs to a nutrition table (a title, a nutrient's name, an energy figure)."""
+    folded = fold_text(text)
+    if any(_similar(folded, title) > 0.82 for title in TABLE_TITLES):
+        return True
+    return find_nutrient(text) is not None or re.search(r"\d\s*(kcal|kj)\b", folded) is not None
+
+
+def _table_views(lines: Sequence[TextLine]) -> set[int]:
+    counts: dict[int, set[str]] = {}
+    for line in lines:
+        field = find_nutrient(line.text)
+        if field:
+            counts.setdefault(line.view, set()).add(field)
+    return {view for view, fields in counts.items() if len(fields) >= 2}
+
+
+def _row_text(line: TextLine, lines: Sequence[TextLine]) -> str:
+    """Join a name with what stands right of it at the same height."""
+    right = [
+        other
+        for other in lines
+        if other.view == line.view
+        and other is not line
+        and other.x > line.x
+        and abs(other.y - line.y) < 0.62 * max(line.height, other.height)
+    ]
+    nearest = sorted(right, key=lambda other: abs(other.y - line.y))[:2]
+    return " ".join([line.text, *(other.text for other in sorted(nearest, key=lambda other: other.x))])
+
+
+def read_nutrition(lines: Sequence[TextLine]) -> NutritionReading:
+    """Read a nutrition table from the views that show at least two of its rows.
+
+    Args:
+        lines: all lines of all views.
+    Returns: the figures; a row that was not read is None.
+    """
+    found: dict[str, tuple[float, str]] = {}
+    serving: tuple[float, str] | None = None
+    for view in sorted(_table_views(lines)):
+        own = [line for line in lines if line.view == view]
+        rows = [line for line in own if find_nutrient(line.text)]
+        for line in rows:
+            field = find_nutrient(line.text) or ""
+            amount = parse_amount(_row_text(line, own), is_energy=field == "calories")
+            if amount and line.score > found.get(field, (0.0, ""))[0]:
+                found[field] = (line.score, amount)
+        top = min(line.y for line in rows)
+        step = max(line.height for line in rows)
+        for line in own:
+            match = _SERVING.search(line.text)
+            is_title = is_nutrition_text(line.text) and not find_nutrient(line.text)
+            if match and (is_title or -3.2 * step < line.y - top < -0.4 * step) and int(match[1]) > 0:
+                reading = (line.score, f"{match[1]} {match[2].lower()}")
+                serving = max(serving, reading) if serving else reading
+    values = {field: amount for field, (_, amount) in found.items()}
+    return NutritionReading(serving_size=serving[1] if serving and values else None, **values)
+
+
+def find_claims(texts: Sequence[str]) -> tuple[str, ...]:
+    """Find the known claims in texts, each once, in the order of the vocabulary; a longer claim hides one inside it."""
+    found: list[tuple[str, str]] = []
+    folded = [f" {re.sub(r'[^a-z0-9%]+', ' ', fold_text(text))} " for text in texts]
+    for claim, phrases in CLAIMS.items():
+        for phrase in phrases:
+            wanted = f" {re.sub(r'[^a-z0-9%]+', ' ', phrase)} "
+            if any(wanted in text for text in folded):
+                found.append((claim, wanted))
+                break
+    hidden = {
+        claim
+        for claim, phrase in found
+        for other, longer in found
+        if other != claim and phrase.strip() in longer.strip()
+    }
+    return tuple(claim for claim, _ in found if claim not in hidden)
+
+
+def find_category(lines: Sequence[TextLine]) -> str | None:
+    """Find the category whose words are printed largest; longer phrases weigh more, nutrition rows do not count."""
+    weight: dict[str, float] = {}
+    for line in lines:
+        if is_nutrition_text(line.text):
+            continue
+        text = f" {re.sub(r'[^a-z0-9]+', ' ', fold_text(line.text))} "
+        for category, words in CATEGORIES.items():
+            hit = max((len(word.split()) for word in words if f" {word} " in text), default=0)
+            if hit:
+                weight[category] = max(weight.get(category, 0.0), line.height * line.score * (1 + 0.6 * (hit - 1)))
+    return max(weight, key=lambda category: weight[category]) if weight else None
+
+
+def find_country(texts: Sequence[str]) -> str | None:
+    """Find a country that is named as the place of making ("Made in ...", "Menşei: ..."); a bare name is not enough."""
+    for text in texts:
+        match = _MADE_IN.search(fold_text(text))
+        if not match:
+            continue
+        named = match[1].strip(" .")
+        scored = [
+            (_similar(named[: len(word) + 2], word), country) for country, words in COUNTRIES.items() for word in words
+        ]
+        ratio, country = max(scored)
+        if ratio >= 0.8:
+            return country
+    return None
+
+
+def find_sku(texts: Sequence[str]) -> str | None:
+    """Find an article or model number that is named as such."""
+    for text in texts:
+        match = _SKU.search(text)
+        if match and any(c.isdigit() for c in match[1]):
+            return match[1]
+    return None

@@ -1,0 +1,48 @@
+"""Which few views are worth the slow reading: sharp, large, and different from each other."""
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from buybuddy.ml.metadata.reading import LabelView
+
+_THUMB_PX = 12
+
+
+def _describe(view: LabelView) -> npt.NDArray[np.float32]:
+    """Shrink the product's box to a small Lab picture, (432,) float32: what side of the pack is seen."""
+    rows, columns = np.nonzero(view.matte > 127)
+    if len(rows) == 0:
+        return np.zeros(_THUMB_PX * _THUMB_PX * 3, np.float32)
+    crop = view.image_rgb[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
+    small = cv2.resize(crop, (_THUMB_PX, _THUMB_PX), interpolation=cv2.INTER_AREA)
+    lab = cv2.cvtColor(np.asarray(small, np.float32) / 255, cv2.COLOR_RGB2LAB)
+    return np.asarray(lab, np.float32).reshape(-1) / 100
+
+
+def choose_views(views: Sequence[LabelView], n: int, first: Sequence[int] = ()) -> list[int]:
+    """Choose up to `n` views: those in `first`, then the farthest from all chosen, weighed by sharpness and area.
+
+    Args:
+        views: all views.
+        n: how many at most.
+        first: indices that are wanted in any case, such as one where a barcode was decoded.
+    Returns: indices into `views`, in the order of choice.
+    """
+    if not views or n < 1:
+        return []
+    area = np.array([float((view.matte > 127).sum()) for view in views])
+    sharp = np.array([max(view.sharpness, 0.0) for view in views])
+    worth = np.sqrt(area / max(area.max(), 1.0)) * np.sqrt(sharp / max(sharp.max(), 1e-9))
+    looks = np.stack([_describe(view) for view in views])
+    chosen = list(dict.fromkeys(first))[:n] or [int(worth.argmax())]
+    while len(chosen) < min(n, len(views)):
+        apart = np.min([np.linalg.norm(looks - looks[k], axis=1) for k in chosen], axis=0)
+        gain = apart * (0.3 + worth)
+        gain[chosen] = -1.0
+        if gain.max() <= 0:
+            break
+        chosen.append(int(gain.argmax()))
+    return chosen
