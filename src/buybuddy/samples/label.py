@@ -7,13 +7,29 @@ import numpy as np
 import numpy.typing as npt
 
 from buybuddy.samples.artwork import draw_ellipse, draw_gradient, draw_motif, draw_polygon, mix
-from buybuddy.samples.catalogue import Rgb, SampleProduct
+from buybuddy.samples.catalogue import Motif, Rgb, SampleProduct
 from buybuddy.samples.lettering import build_ean13, draw_fitted, draw_paragraph, draw_text, fit_size, measure_text
 
 Picture = npt.NDArray[np.uint8]
 
 _WHITE: Rgb = (255, 255, 255)
 _TURKISH_TABLE = ("Besin Değerleri", "Enerji", "Yağ", "Protein", "Karbonhidrat", "Şekerler")
+_SMALL_PRINT: dict[Motif, str] = {
+    "flakes": "Ingredients: oat flakes, honey, almonds, sunflower oil, sea salt. Store in a cool, dry place.",
+    "cocoa": "Ingredients: oat flakes, cocoa, hazelnuts, cane syrup, sunflower oil. Store in a cool, dry place.",
+    "tea": "Demleme önerisi: Bir bardak kaynar suya bir tatlı kaşığı çay ekleyin ve 12 dakika demleyin. "
+    "Serin ve kuru yerde saklayın. Dökme çay, bergamot aroması.",
+    "citrus": "Ingredients: water, orange juice, carbon dioxide, citric acid. Serve chilled.",
+    "cola": "Ingredients: water, carbon dioxide, caramel, plant extracts, caffeine. Serve chilled.",
+    "fish": "İçindekiler: ton balığı, zeytinyağı, tuz. Açıldıktan sonra buzdolabında saklayın.",
+    "chips": "Ingredients: potatoes, sunflower oil, sea salt. Packed in a protective atmosphere.",
+    "paprika": "Ingredients: potatoes, sunflower oil, paprika, onion powder, salt. Packed in a protective atmosphere.",
+    "coffee": "Hazırlama önerisi: Bir fincan için 7 gram kahveyi 92 derece suyla demleyin. Açtıktan sonra hava "
+    "almayan bir kapta saklayın. Çekirdekler küçük partiler halinde kavrulur ve aynı gün paketlenir.",
+    "olive": "Store in a cool, dark place. Harvested by hand in Jaén.",
+    "peach": "İçindekiler: şeftali püresi, su, limon suyu. İçmeden önce çalkalayın.",
+    "waves": "Directions: apply to wet hair, lather and rinse well. Avoid contact with eyes. For external use only.",
+}
 _ENGLISH_TABLE = ("Nutrition Facts", "Energy", "Fat", "Protein", "Carbohydrate", "of which sugars")
 
 
@@ -31,8 +47,8 @@ def _draw_badge(picture: Picture, text: str, centre: tuple[float, float], radius
     draw_ellipse(picture, centre, (radius * 0.93, radius * 0.93), 0, ink)
     draw_ellipse(picture, centre, (radius * 0.88, radius * 0.88), 0, fill)
     words = text.split()
-    lines = words if len(words) < 3 else [words[0], " ".join(words[1:])]
-    size = min(fit_size(line, radius * 1.5, radius * 0.5, 700) for line in lines)
+    lines = words if len(words) < 4 else [words[0], " ".join(words[1:])]
+    size = min(fit_size(line, radius * (1.5 if len(lines) < 3 else 1.25), radius * 0.5, 700) for line in lines)
     y = centre[1] - (len(lines) - 1) * size * 0.55 + size * 0.35
     for line in lines:
         draw_text(picture, line, (centre[0], y), size, ink, 700)
@@ -100,7 +116,7 @@ def _front_diagonal(picture: Picture, product: SampleProduct) -> None:
     h, w = picture.shape[:2]
     ground, accent, ink, _ = product.look.colours
     draw_gradient(picture, mix(ground, _WHITE, 0.1), mix(ground, (0, 0, 0), 0.25))
-    draw_motif(picture[int(h * 0.5) : int(h * 0.88)], product.look.motif, product.look.colours, seed_of(product))
+    draw_motif(picture[int(h * 0.58) : int(h * 0.9)], product.look.motif, product.look.colours, seed_of(product))
     draw_polygon(picture, [[0, h * 0.24], [w, h * 0.06], [w, h * 0.34], [0, h * 0.52]], _WHITE)
     draw_polygon(picture, [[0, h * 0.255], [w, h * 0.075], [w, h * 0.325], [0, h * 0.505]], accent)
     stencil = np.zeros_like(picture)
@@ -109,9 +125,9 @@ def _front_diagonal(picture: Picture, product: SampleProduct) -> None:
     turn = cv2.getRotationMatrix2D((w / 2, h * 0.29), angle, 1.0)
     logo = cv2.warpAffine(stencil[..., 0], turn, (w, h), flags=cv2.INTER_CUBIC)[..., None] / 255.0
     picture[:] = (picture * (1 - logo) + np.array(_WHITE) * logo).astype(np.uint8)
-    draw_fitted(picture, product.product_name.upper(), (w / 2, h * 0.57), w * 0.76, h * 0.055, ink, 600)
+    draw_fitted(picture, product.product_name.upper(), (w / 2, h * 0.565), w * 0.7, h * 0.05, ink, 600)
     if product.variant_flavor:
-        draw_fitted(picture, product.variant_flavor, (w / 2, h * 0.65), w * 0.74, h * 0.11, ink, 900, is_italic=True)
+        draw_fitted(picture, product.variant_flavor, (w / 2, h * 0.675), w * 0.72, h * 0.1, ink, 900, is_italic=True)
     _draw_claims(picture, product, h * 0.82, w * 0.115)
     draw_text(picture, product.net_quantity, (w * 0.5, h * 0.95), int(h * 0.055), ink, 700)
 
@@ -179,13 +195,54 @@ def _paste(picture: Picture, piece: Picture, x: float, y: float) -> None:
     picture[y0 : y0 + h, x0 : x0 + w] = piece[:h, :w]
 
 
-def build_back(product: SampleProduct, width_px: int, height_px: int, *, is_ladder: bool = False) -> Picture:
-    """Draw the back panel: description, nutrition table, maker's country, barcode.
+def _say_country(product: SampleProduct) -> str:
+    return f"{'Menşei' if _is_turkish(product) else 'Made in'}: {product.manufacturer_country}"
+
+
+def _back_of_curved(picture: Picture, product: SampleProduct, y: float, small: int, dark: Rgb) -> None:
+    """Lay out under `y`: a barcode turned by 90 degrees at the left, the table or small print at its right."""
+    h, w = picture.shape[:2]
+    module = max(1, int(min((h - y) * 0.84, h * 0.62, w * 1.1) / 113))
+    symbol = np.ascontiguousarray(np.rot90(build_ean13(product.barcode, module, round(module * 50))))
+    top = y + (h * 0.97 - y - symbol.shape[0]) * 0.5
+    _paste(picture, symbol, w * 0.05, top)
+    left = w * 0.05 + symbol.shape[1] + small * 0.6
+    room = w * 0.96 - left
+    table = build_nutrition_table(product, int(min(room, symbol.shape[0] * 0.95)))
+    if len(table):
+        _paste(picture, table, left, top)
+        below = top + table.shape[0] + small * 1.3
+    else:
+        below = draw_paragraph(picture, _SMALL_PRINT[product.look.motif], (left, top + small), room, small, dark)
+    size = min(small, fit_size(_say_country(product), room, small))
+    draw_text(picture, _say_country(product), (left, below), size, dark, 500, align="left")
+    if below + small * 2 < h:
+        draw_text(picture, product.net_quantity, (left, below + small * 1.6), int(small * 1.2), dark, 600, align="left")
+
+
+def _back_of_flat(picture: Picture, product: SampleProduct, y: float, small: int, dark: Rgb) -> None:
+    """Lay out under `y`: the table, small print, and a barcode at the foot."""
+    h, w = picture.shape[:2]
+    module = max(1, int(w * 0.72 / 113))
+    symbol = build_ean13(product.barcode, module, round(module * 44))
+    code_y = h * 0.955 - symbol.shape[0]
+    table = build_nutrition_table(product, int(min(w * 0.84, (code_y - y - small * 5.5) / 0.75)))
+    if len(table):
+        _paste(picture, table, (w - table.shape[1]) / 2, y)
+        y += table.shape[0] + small * 1.3
+    size = int(small * 0.8) if len(table) else small
+    draw_paragraph(picture, _SMALL_PRINT[product.look.motif], (w / 2, y), w * 0.84, size, dark, align="centre")
+    _paste(picture, symbol, (w - symbol.shape[1]) / 2, code_y)
+    draw_text(picture, _say_country(product), (w / 2, code_y - small * 0.6), small, dark, 500)
+
+
+def build_back(product: SampleProduct, width_px: int, height_px: int, *, is_curved: bool = False) -> Picture:
+    """Draw the back panel: description, nutrition table, small print, maker's country, barcode.
 
     Args:
         product: what to print.
         width_px, height_px: size of the panel.
-        is_ladder: turn the barcode by 90 degrees, as on curved packages.
+        is_curved: turn the barcode by 90 degrees, as on round packages.
     Returns: (height_px, width_px, 3) uint8 RGB.
     """
     ground, _, ink, _ = product.look.colours
@@ -193,29 +250,12 @@ def build_back(product: SampleProduct, width_px: int, height_px: int, *, is_ladd
     draw_gradient(picture, mix(ground, _WHITE, 0.12), mix(ground, (0, 0, 0), 0.12))
     w, h = width_px, height_px
     dark = ink if abs(sum(ink) - sum(ground)) > 200 else _WHITE
-    draw_fitted(picture, product.brand_name, (w / 2, h * 0.105), w * 0.6, h * 0.085, dark, 850, is_italic=True)
-    small = max(10, int(min(w * 0.05, h * 0.032)))
-    y = draw_paragraph(picture, product.description, (w / 2, h * 0.17), w * 0.84, small, dark, align="centre")
-    code_px = max(1, int(h * 0.36 / 113) if is_ladder else int(w * 0.62 / 113))
-    symbol = build_ean13(product.barcode, code_px, round(code_px * 62))
-    if is_ladder:
-        symbol = np.ascontiguousarray(np.rot90(symbol))
-    table_w = int(w * (0.9 if is_ladder else 0.84))
-    table_room = h - y - symbol.shape[0] - small * 4.5
-    table = build_nutrition_table(product, int(min(table_w, table_room / 0.75))) if table_room > small * 6 else None
-    if table is not None and len(table):
-        _paste(picture, table, (w - table.shape[1]) / 2, y)
-    code_y = h * 0.955 - symbol.shape[0]
-    _paste(picture, symbol, (w - symbol.shape[1]) / 2 if not is_ladder else w * 0.06, code_y)
-    country = f"{'Menşei' if _is_turkish(product) else 'Made in'}: {product.manufacturer_country}"
-    if is_ladder:
-        left = w * 0.06 + symbol.shape[1] + small * 0.7
-        room = w * 0.97 - left
-        size = max(9, min(small, fit_size(country, room, small)))
-        draw_text(picture, country, (left, code_y + size * 2), size, dark, 500, align="left")
-        draw_text(picture, product.net_quantity, (left, code_y + size * 5), int(size * 1.6), dark, 600, align="left")
-    else:
-        draw_text(picture, country, (w / 2, code_y - small * 0.7), small, dark, 500)
+    draw_fitted(picture, product.brand_name, (w / 2, h * 0.1), w * 0.6, h * 0.085, dark, 850, is_italic=True)
+    small = max(10, int(min(w * 0.05, h * 0.036)))
+    y = draw_paragraph(
+        picture, product.description, (w / 2, h * 0.155), w * 0.86, small, dark, align="centre", weight=500
+    )
+    (_back_of_curved if is_curved else _back_of_flat)(picture, product, y, small, dark)
     return picture
 
 

@@ -39,7 +39,7 @@ def build_wrap(product: SampleProduct, circumference_cm: float, height_cm: float
     width_px = round(height_px * circumference_cm / height_cm)
     panel = round(width_px * 0.4)
     front = build_front(product, panel, height_px)
-    back = build_back(product, panel, height_px, is_ladder=True)
+    back = build_back(product, panel, height_px, is_curved=True)
     wrap = np.zeros((height_px, width_px, 3), np.uint8)
     left = (width_px - panel) // 2
     wrap[:, left : left + panel] = front

@@ -128,9 +128,10 @@ def _develop(picture: Picture, rng: np.random.Generator) -> Picture:
     small = cv2.resize(picture, _SIZE_PX, interpolation=cv2.INTER_AREA)
     h, w = small.shape[:2]
     radius = np.hypot(*np.meshgrid(np.linspace(-1, 1, w), np.linspace(-1, 1, h)))[..., None]
-    light = small * (1 - float(rng.uniform(0.04, 0.14)) * radius**2) * float(rng.uniform(0.82, 1.18)) / 255
+    light = np.asarray(small * (1 - float(rng.uniform(0.04, 0.14)) * radius**2), np.float64)
+    light *= float(rng.uniform(0.82, 1.18)) / 255
     toned = np.asarray(255 * np.clip(light, 0, 1) ** float(rng.uniform(0.85, 1.2)), np.float32)
-    seen = cv2.GaussianBlur(toned, (0, 0), float(rng.uniform(0.4, 1.1)))
+    seen = np.asarray(cv2.GaussianBlur(toned, (0, 0), float(rng.uniform(0.4, 1.1))), np.float32)
     grain = rng.normal(size=seen.shape).astype(np.float32) * float(rng.uniform(2, 6))
     noisy = seen + 0.5 * grain + 0.5 * cv2.GaussianBlur(grain, (0, 0), 0.8)
     return np.asarray(np.clip(noisy, 0, 255), np.uint8)

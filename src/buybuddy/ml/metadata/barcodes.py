@@ -43,12 +43,14 @@ def read_barcodes(image_rgb: npt.NDArray[np.uint8]) -> tuple[str, ...]:
     """
     found = _decode(image_rgb)
     if not found and max(image_rgb.shape[:2]) <= _SMALL_SIDE_PX:
-        found = _decode(cv2.resize(image_rgb, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC))
+        doubled = cv2.resize(image_rgb, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)
+        found = _decode(np.asarray(doubled, np.uint8))
     return found
 
 
-def _decode(image_rgb: npt.NDArray[np.uint8] | cv2.Mat) -> tuple[str, ...]:
-    results = zxingcpp.read_barcodes(np.ascontiguousarray(image_rgb), formats=zxingcpp.BarcodeFormat.AllRetail)
+def _decode(image_rgb: npt.NDArray[np.uint8]) -> tuple[str, ...]:
+    retail = zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.AllRetail)
+    results = zxingcpp.read_barcodes(np.ascontiguousarray(image_rgb), formats=retail)
     codes = (str(result.text).strip() for result in results if result.valid)
     return tuple(dict.fromkeys(code for code in codes if is_valid_barcode(code)))
 

@@ -12,12 +12,11 @@ _MIN_VIEWS = 3
 
 @dataclass(frozen=True)
 class Outline:
-    """Widths of an upright outline over its height: at the top, in the middle and at the foot; `fill` is area / box."""
+    """Widths of an upright outline in units of its height: near the top, of its body, and near the foot."""
 
     top: float
-    middle: float
+    body: float
     foot: float
-    fill: float
 
 
 def measure_outline(matte: npt.NDArray[np.uint8]) -> Outline | None:
@@ -34,16 +33,16 @@ def measure_outline(matte: npt.NDArray[np.uint8]) -> Outline | None:
         return None
     body = mask[rows[0] : rows[-1] + 1]
     tall = body.shape[0]
-    widths = body.sum(axis=1) / tall
+    # From the leftmost to the rightmost pixel of each row, so that a finger in front takes no width away.
+    right_end = body.shape[1] - body[:, ::-1].argmax(axis=1)
+    widths = np.where(body.any(axis=1), right_end - body.argmax(axis=1), 0) / tall
     if widths.max() > 2.0:
         return None
-    columns = np.flatnonzero(body.any(axis=0))
-    box = (columns[-1] - columns[0] + 1) * tall
 
     def at(low: float, high: float) -> float:
         return float(np.median(widths[int(low * tall) : max(int(high * tall), int(low * tall) + 1)]))
 
-    return Outline(at(0.04, 0.1), at(0.4, 0.65), at(0.9, 0.96), float(body.sum() / box))
+    return Outline(top=at(0.04, 0.1), body=float(np.percentile(widths, 80)), foot=at(0.9, 0.96))
 
 
 def guess_container(mattes: Sequence[npt.NDArray[np.uint8]]) -> str | None:
@@ -59,15 +58,15 @@ def guess_container(mattes: Sequence[npt.NDArray[np.uint8]]) -> str | None:
     outlines = [outline for outline in map(measure_outline, mattes) if outline is not None]
     if len(outlines) < _MIN_VIEWS:
         return None
-    middles = sorted(outline.middle for outline in outlines)
-    neck = median(outline.top / max(outline.middle, 1e-6) for outline in outlines)
+    bodies = sorted(outline.body for outline in outlines)
+    neck = median(outline.top / max(outline.body, 1e-6) for outline in outlines)
     if neck < 0.74:
-        slim = median(outline.top for outline in sorted(outlines, key=lambda o: -o.middle)[: len(outlines) // 2 + 1])
-        if slim / max(middles[-1], 1e-6) < 0.74:
+        slim = median(outline.top for outline in sorted(outlines, key=lambda o: -o.body)[: len(outlines) // 2 + 1])
+        if slim / max(bodies[-1], 1e-6) < 0.74:
             return "bottle"
-    low, high = middles[len(middles) // 10], middles[-1 - len(middles) // 10]
+    low, high = bodies[len(bodies) // 10], bodies[-1 - len(bodies) // 10]
     if high / max(low, 1e-6) < 1.16:
         return "can"
-    narrow = sorted(outlines, key=lambda outline: outline.middle)[: max(1, len(outlines) // 4)]
-    taper = median(min(outline.top, outline.foot) / max(outline.middle, 1e-6) for outline in narrow)
+    narrow = sorted(outlines, key=lambda outline: outline.body)[: max(1, len(outlines) // 4)]
+    taper = median(min(outline.top, outline.foot) / max(outline.body, 1e-6) for outline in narrow)
     return "pouch" if taper < 0.62 else "box"

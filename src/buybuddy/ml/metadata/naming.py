@@ -25,6 +25,7 @@ class Phrase:
     view: int
     x: float
     width: float
+    is_cut: bool
 
 
 @dataclass(frozen=True)
@@ -67,12 +68,13 @@ def group_phrases(lines: Sequence[TextLine]) -> list[Phrase]:
     phrases = []
     for group in groups:
         whole = [item for item in group if len(item.text) >= 0.8 * len(group[0].text)]
-        best = max(whole, key=lambda item: (item.is_upright, _spelling_votes(item, whole), item.score))
+        best = max(whole, key=lambda item: (not item.is_cut, _support(item, group)))
         largest = max((item for item in whole if item.is_upright), key=lambda item: item.height, default=best)
         phrases.append(
             Phrase(
                 text=best.text, height=largest.height, y=largest.y, n_views=len({item.view for item in group}),
-                score=best.score, view=largest.view, x=largest.x, width=largest.width,
+                score=best.score, view=largest.view, x=largest.x,
+                width=largest.width, is_cut=all(item.is_cut for item in whole),
             )
         )  # fmt: skip
     return sorted(phrases, key=lambda phrase: -phrase.height)
@@ -86,8 +88,12 @@ def _same_size(first: TextLine, second: TextLine) -> bool:
     return True
 
 
-def _spelling_votes(line: TextLine, group: Sequence[TextLine]) -> int:
-    return sum(other.text == line.text for other in group)
+def _support(line: TextLine, group: Sequence[TextLine]) -> float:
+    """Sum the scores of the sightings that say the same or a part of it; an upright line is read more surely."""
+    own = fold_text(line.text).replace(" ", "")
+    parts = sum(o.score for o in group if fold_text(o.text).replace(" ", "") in own)
+    exact = sum(o.score for o in group if o.text == line.text)
+    return (parts + exact) * (1.0 if line.is_upright else 0.6)
 
 
 def _is_name_like(text: str) -> bool:
@@ -107,7 +113,7 @@ def _is_generic(text: str) -> bool:
 def _brand_worth(phrase: Phrase, tallest: float) -> float:
     worth = phrase.height / tallest + 0.22 * (min(phrase.n_views, 4) - 1) + 0.3 * max(0.0, 0.6 - phrase.y)
     worth -= 0.25 * max(0, len(phrase.text.split()) - 2)
-    worth += 0.15 * (phrase.score - 0.9)
+    worth += 0.15 * (phrase.score - 0.9) - (0.5 if phrase.is_cut else 0.0)
     return worth - (0.6 if _is_generic(phrase.text) else 0.0)
 
 
@@ -133,6 +139,7 @@ def choose_names(lines: Sequence[TextLine]) -> Names:
         if phrase is not brand
         and not _is_same(phrase.text, brand.text)
         and len(phrase.text.split()) <= 5
+        and not phrase.is_cut
         and phrase.height > 0.2 * brand.height
     ]
     product = max(rest, key=lambda phrase: _name_worth(phrase, brand), default=None)

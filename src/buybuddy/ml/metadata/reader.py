@@ -36,8 +36,11 @@ from buybuddy.ml.metadata.view_choice import choose_views
 READER_NAME = "offline:zxing-cpp+pp-ocrv6/1"
 
 _N_BARCODE_VIEWS = 24
-_N_TEXT_VIEWS = 5
+_N_TEXT_VIEWS = 7
 _BLURRED_BELOW = 25.0
+# "per 100 g" in small print is what a table refers to, not what is in the pack.
+_REFERENCE_AMOUNTS = ("100 g", "100 ml")
+_SMALL_PRINT = 0.03
 
 
 def read_metadata(views: Sequence[LabelView], expected_barcode: str | None, *, n_threads: int) -> ProductReading:
@@ -127,6 +130,8 @@ def find_net_quantity(lines: Sequence[TextLine]) -> tuple[str | None, PackReadin
         if parsed is None or _stands_in_table(line, rows):
             continue
         text, pack = parsed
+        if text in _REFERENCE_AMOUNTS and line.height < _SMALL_PRINT:
+            continue
         bonus = 1.5 if pack.item_count else 1.0
         weight[text] = weight.get(text, 0.0) + line.height * line.score * bonus
         packs[text] = pack

@@ -27,7 +27,8 @@ class TextLine:
 
     score: the reader's confidence in [0, 1]. height, x, y, width: of the line, in units of the product's visible
     height; x and y are the centre, measured from the product's top left corner. view: index of the view.
-    is_upright: False where the line runs up or down the pack.
+    is_upright: False where the line runs up or down the pack. slope: how much y grows per x along the line.
+    is_cut: the line ends where the product stops being visible, so letters may be missing.
     """
 
     text: str
@@ -38,6 +39,8 @@ class TextLine:
     width: float
     view: int
     is_upright: bool = True
+    slope: float = 0.0
+    is_cut: bool = False
 
 
 @dataclass(frozen=True)

@@ -111,52 +111,81 @@ def _table_views(lines: Sequence[TextLine]) -> set[int]:
     counts: dict[int, set[str]] = {}
     for line in lines:
         field = find_nutrient(line.text)
-        if field:
+        if field and line.is_upright:
             counts.setdefault(line.view, set()).add(field)
     return {view for view, fields in counts.items() if len(fields) >= 2}
 
 
-def _row_text(line: TextLine, lines: Sequence[TextLine]) -> str:
-    """Join a name with what stands right of it at the same height."""
-    right = [
-        other
-        for other in lines
-        if other.view == line.view
-        and other is not line
-        and other.x > line.x
-        and abs(other.y - line.y) < 0.62 * max(line.height, other.height)
-    ]
-    nearest = sorted(right, key=lambda other: abs(other.y - line.y))[:2]
-    return " ".join([line.text, *(other.text for other in sorted(nearest, key=lambda other: other.x))])
+def _misfit(name: TextLine, value: TextLine) -> float:
+    """Measure how far a value lies from the row that a name opens, in line heights; rows lean with the perspective."""
+    slope = (name.slope + value.slope) / 2
+    drop = value.y - name.y - slope * (value.x - name.x)
+    return abs(drop) / max(name.height, value.height, 1e-6)
+
+
+def _pair_rows(own: Sequence[TextLine]) -> list[tuple[str, str, float]]:
+    """Pair the names and the figures of one view, nearest rows first; gives (field, amount, score)."""
+    rows: list[tuple[str, str, float]] = []
+    pairs: list[tuple[float, int, int, str, str, float]] = []
+    for i, line in enumerate(own):
+        field = find_nutrient(line.text)
+        if field is None:
+            continue
+        is_energy = field == "calories"
+        amount = parse_amount(line.text, is_energy=is_energy)
+        if amount:
+            rows.append((field, amount, line.score))
+            continue
+        for j, value in enumerate(own):
+            figure = parse_amount(value.text, is_energy=is_energy)
+            if figure and value.x > line.x and find_nutrient(value.text) is None and _misfit(line, value) < 0.75:
+                pairs.append((_misfit(line, value), i, j, field, figure, min(line.score, value.score)))
+    names_done: set[int] = set()
+    values_done: set[int] = set()
+    for _, i, j, field, figure, score in sorted(pairs):
+        if i not in names_done and j not in values_done:
+            names_done.add(i)
+            values_done.add(j)
+            rows.append((field, figure, score))
+    return rows
+
+
+def _find_serving(own: Sequence[TextLine]) -> list[tuple[str, float]]:
+    """Find the reference amount in the heading over the first row of one view's table."""
+    rows = [line for line in own if find_nutrient(line.text)]
+    first = min(rows, key=lambda line: line.y)
+    step = max(line.height for line in rows)
+    found = []
+    for line in own:
+        match = _SERVING.search(line.text)
+        if match is None or int(match[1]) == 0:
+            continue
+        above = first.y + first.slope * (line.x - first.x) - line.y
+        is_title = is_nutrition_text(line.text) and find_nutrient(line.text) is None
+        if is_title or 0.5 * step < above < 3.2 * step:
+            found.append((f"{match[1]} {match[2].lower()}", line.score))
+    return found
 
 
 def read_nutrition(lines: Sequence[TextLine]) -> NutritionReading:
-    """Read a nutrition table from the views that show at least two of its rows.
+    """Read a nutrition table from the views that show at least two of its rows; views vote by their scores.
 
     Args:
         lines: all lines of all views.
     Returns: the figures; a row that was not read is None.
     """
-    found: dict[str, tuple[float, str]] = {}
-    serving: tuple[float, str] | None = None
+    votes: dict[str, dict[str, float]] = {}
     for view in sorted(_table_views(lines)):
-        own = [line for line in lines if line.view == view]
-        rows = [line for line in own if find_nutrient(line.text)]
-        for line in rows:
-            field = find_nutrient(line.text) or ""
-            amount = parse_amount(_row_text(line, own), is_energy=field == "calories")
-            if amount and line.score > found.get(field, (0.0, ""))[0]:
-                found[field] = (line.score, amount)
-        top = min(line.y for line in rows)
-        step = max(line.height for line in rows)
-        for line in own:
-            match = _SERVING.search(line.text)
-            is_title = is_nutrition_text(line.text) and not find_nutrient(line.text)
-            if match and (is_title or -3.2 * step < line.y - top < -0.4 * step) and int(match[1]) > 0:
-                reading = (line.score, f"{match[1]} {match[2].lower()}")
-                serving = max(serving, reading) if serving else reading
-    values = {field: amount for field, (_, amount) in found.items()}
-    return NutritionReading(serving_size=serving[1] if serving and values else None, **values)
+        own = [line for line in lines if line.view == view and line.is_upright]
+        readings = [(field, amount, score) for field, amount, score in _pair_rows(own)]
+        readings += [("serving_size", amount, score) for amount, score in _find_serving(own)]
+        for field, amount, score in readings:
+            ballot = votes.setdefault(field, {})
+            ballot[amount] = ballot.get(amount, 0.0) + score
+    values = {field: max(ballot, key=lambda amount: ballot[amount]) for field, ballot in votes.items()}
+    if not values.keys() - {"serving_size"}:
+        return NutritionReading()
+    return NutritionReading(**values)
 
 
 def find_claims(texts: Sequence[str]) -> tuple[str, ...]:
@@ -178,6 +207,13 @@ def find_claims(texts: Sequence[str]) -> tuple[str, ...]:
     return tuple(claim for claim, _ in found if claim not in hidden)
 
 
+def _says(padded_text: str, word: str) -> bool:
+    if f" {word} " in padded_text:
+        return True
+    # A long word may have one letter misread.
+    return len(word) >= 6 and any(_similar(piece, word) >= 0.87 for piece in padded_text.split())
+
+
 def find_category(lines: Sequence[TextLine]) -> str | None:
     """Find the category whose words are printed largest; longer phrases weigh more, nutrition rows do not count."""
     weight: dict[str, float] = {}
@@ -186,7 +222,7 @@ def find_category(lines: Sequence[TextLine]) -> str | None:
             continue
         text = f" {re.sub(r'[^a-z0-9]+', ' ', fold_text(line.text))} "
         for category, words in CATEGORIES.items():
-            hit = max((len(word.split()) for word in words if f" {word} " in text), default=0)
+            hit = max((len(word.split()) for word in words if _says(text, word)), default=0)
             if hit:
                 weight[category] = max(weight.get(category, 0.0), line.height * line.score * (1 + 0.6 * (hit - 1)))
     return max(weight, key=lambda category: weight[category]) if weight else None

@@ -6,6 +6,7 @@ from functools import lru_cache
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 from rapidocr import RapidOCR
 from rapidocr.utils.output import RapidOCROutput
 
@@ -32,6 +33,22 @@ def _load_engine(n_threads: int) -> RapidOCR:
     )
     logging.getLogger("RapidOCR").setLevel(quiet.upper())
     return engine
+
+
+def _slope_of(quad: npt.NDArray[np.float64]) -> float:
+    along = quad[1] - quad[0] + quad[2] - quad[3]
+    return float(along[1] / along[0]) if abs(along[0]) > 1e-6 else 0.0
+
+
+def _is_cut(quad: npt.NDArray[np.float64], matte: npt.NDArray[np.uint8], tall: float) -> bool:
+    """Look a little beyond both ends of the line: without product there, the line may go on unseen."""
+    left, right = (quad[0] + quad[3]) / 2, (quad[1] + quad[2]) / 2
+    step = (right - left) / max(float(np.linalg.norm(right - left)), 1e-6) * 0.022 * tall
+    for point in (left - step, right + step):
+        x, y = int(point[0]), int(point[1])
+        if not (0 <= y < matte.shape[0] and 0 <= x < matte.shape[1]) or matte[y, x] <= 127:
+            return True
+    return False
 
 
 def read_text_lines(view: LabelView, index: int, *, n_threads: int) -> list[TextLine]:
@@ -71,7 +88,8 @@ def read_text_lines(view: LabelView, index: int, *, n_threads: int) -> list[Text
             TextLine(
                 text=text.strip(), score=float(score), height=high / tall, width=wide / tall,
                 x=(float(centre[0]) - left) / tall, y=(float(centre[1]) - top) / tall, view=index,
-                is_upright=is_upright,
+                is_upright=is_upright, slope=_slope_of(quad) if is_upright else 0.0,
+                is_cut=_is_cut(quad, view.matte, tall),
             )
         )  # fmt: skip
     return sorted(lines, key=lambda line: (line.y, line.x))

@@ -19,7 +19,7 @@ def _describe(view: LabelView) -> npt.NDArray[np.float32]:
     crop = view.image_rgb[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
     small = cv2.resize(crop, (_THUMB_PX, _THUMB_PX), interpolation=cv2.INTER_AREA)
     lab = cv2.cvtColor(np.asarray(small, np.float32) / 255, cv2.COLOR_RGB2LAB)
-    return np.asarray(lab, np.float32).reshape(-1) / 100
+    return (lab.reshape(-1) / 100).astype(np.float32)
 
 
 def choose_views(views: Sequence[LabelView], n: int, first: Sequence[int] = ()) -> list[int]:
