@@ -1,0 +1,36 @@
+"""Decisions about sign-in and roles that need no database."""
+
+import hashlib
+import secrets
+from typing import Literal, get_args
+
+Role = Literal["viewer", "operator", "engineer", "admin"]
+ROLES: tuple[Role, ...] = get_args(Role)
+
+FREE_FAILURES = 5
+FIRST_BLOCK_S, LONGEST_BLOCK_S = 2.0, 900.0
+FAILURES_FORGOTTEN_AFTER_S = 3600.0
+API_KEY_PREFIX = "bbk_"
+LEAST_PASSWORD_LENGTH = 10
+
+
+def allows(role: str, needed: str) -> bool:
+    """Tell whether a role includes another: viewer < operator < engineer < admin."""
+    return ROLES.index(role) >= ROLES.index(needed)
+
+
+def block_s(n_failures: int) -> float:
+    """Return how long sign-in is refused after this many failures in a row: none, then doubling."""
+    if n_failures < FREE_FAILURES:
+        return 0.0
+    return min(FIRST_BLOCK_S * 2.0 ** (n_failures - FREE_FAILURES), LONGEST_BLOCK_S)
+
+
+def new_secret() -> str:
+    """Return 256 random bits as text."""
+    return secrets.token_urlsafe(32)
+
+
+def hash_secret(secret: str) -> bytes:
+    """Hash a random secret for storage; it has too much entropy to need a slow hash."""
+    return hashlib.sha256(secret.encode()).digest()

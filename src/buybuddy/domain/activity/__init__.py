@@ -1,0 +1,1 @@
+"""What happened: recent activity and the live event stream."""

@@ -1,0 +1,18 @@
+"""What routes that touch jobs ask FastAPI for."""
+
+from typing import Annotated
+
+from fastapi import Depends, Header, Request
+
+from buybuddy.domain.jobs.service import JobBoard
+
+
+def get_board(request: Request) -> JobBoard:
+    board: JobBoard = request.app.state.board
+    return board
+
+
+BoardDep = Annotated[JobBoard, Depends(get_board)]
+IdempotencyKey = Annotated[
+    str | None, Header(min_length=1, max_length=200, description="The same key again answers with the same jobs.")
+]

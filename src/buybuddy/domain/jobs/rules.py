@@ -1,0 +1,41 @@
+"""Decisions about jobs that need no database."""
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+JobType = Literal["video_processing", "augmentation", "training", "embedding_extraction", "matching"]
+JobStatus = Literal["pending", "queued", "processing", "completed", "failed", "cancelled"]
+JOB_TYPES: tuple[str, ...] = get_args(JobType)
+
+TERMINAL: frozenset[str] = frozenset({"completed", "failed", "cancelled"})
+PULSE_S = 0.5
+HEARTBEAT_S = 2.0
+STALLED_AFTER_S = 30.0
+FIRST_RETRY_S, LONGEST_RETRY_S = 1.0, 300.0
+
+
+@dataclass(frozen=True)
+class Retry:
+    """Run the job again after a pause."""
+
+    delay_s: float
+
+
+def retry_after_failure(*, is_retryable: bool, n_failures: int, max_attempts: int) -> Retry | None:
+    """Decide what follows a failed attempt: another one with a growing pause, or None when the job has failed.
+
+    Args:
+        n_failures: failed attempts of the job, this one included.
+    """
+    if not is_retryable or n_failures >= max_attempts:
+        return None
+    return Retry(min(FIRST_RETRY_S * 4 ** (n_failures - 1), LONGEST_RETRY_S))
+
+
+def remaining_s(*, fraction: float, started_at: dt.datetime, now: dt.datetime) -> float | None:
+    """Estimate the seconds left from the pace so far; None while there is too little to judge by."""
+    elapsed = (now - started_at).total_seconds()
+    if fraction < 0.03 or elapsed < 1.0:
+        return None
+    return elapsed * (1.0 - fraction) / fraction

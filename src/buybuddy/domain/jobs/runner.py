@@ -1,0 +1,194 @@
+"""Runs one attempt of a job: claims it, keeps its lease, shows its progress, applies its result once."""
+
+import asyncio
+import contextlib
+import time
+import uuid
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+import structlog
+
+from buybuddy.domain.jobs import repository, service
+from buybuddy.domain.jobs.rules import HEARTBEAT_S, PULSE_S
+from buybuddy.domain.jobs.service import JobBoard
+from buybuddy.domain.jobs.tables import Job
+from buybuddy.errors import BuybuddyError, StageCancelled, StaleAttempt, Unavailable
+from buybuddy.infra.db import Database, Session
+from buybuddy.infra.executors import Executor
+from buybuddy.infra.storage import ObjectStorage
+from buybuddy.stages.registry import SPEC
+from buybuddy.stages.specs import Result, Spec
+
+DATABASE_PATIENCE_S = 600.0
+ApplyResult = Callable[[Session, Job, Result], Awaitable[None]]
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(eq=False)
+class Attempt:
+    """A running attempt, and what it has said since the last pulse."""
+
+    job_id: uuid.UUID
+    number: int
+    cancel: asyncio.Event = field(default_factory=asyncio.Event)
+    is_lost: bool = False
+    is_cancel_requested: bool = False
+    progress: tuple[float, str] | None = None
+    logs: list[dict[str, object]] = field(default_factory=list)
+
+    def on_progress(self, fraction: float, step: str) -> None:
+        self.progress = (fraction, step)
+
+    def on_log(self, level: str, event: str, fields: dict[str, object]) -> None:
+        self.logs.append(
+            {"job_id": self.job_id, "attempt": self.number, "level": level, "event": event, "fields": fields}
+        )
+
+
+class JobRunner:
+    """Everything a worker does with one wake-up call.
+
+    Args:
+        apply_result: writes what a result means, in the transaction that completes the job (flow.py).
+    """
+
+    def __init__(
+        self, db: Database, storage: ObjectStorage, board: JobBoard, executor: Executor, apply_result: ApplyResult
+    ) -> None:
+        self._db, self._storage, self._board = db, storage, board
+        self._executor, self._apply_result = executor, apply_result
+        self._running: set[Attempt] = set()
+        self._is_stopping = False
+
+    async def run(self, job_id: uuid.UUID) -> None:
+        """Run the job's next attempt, if there is one to run."""
+        if self._is_stopping:
+            return
+        async with self._db.transaction() as session:
+            job = await service.claim(session, self._board, job_id)
+        if job is None:
+            return
+        spec = attempt_spec(job)
+        attempt = Attempt(job.id, job.attempt)
+        with structlog.contextvars.bound_contextvars(job_id=str(job.id), attempt=job.attempt, trace_id=job.trace_id):
+            await self._run_attempt(job, spec, attempt)
+
+    async def stop(self) -> None:
+        """Stop what runs and queue it again; called when the worker is asked to end."""
+        self._is_stopping = True
+        for attempt in self._running:
+            attempt.cancel.set()
+
+    async def sweep(self) -> None:
+        """Set going again what a crash left behind, and remove what it left in storage."""
+        async with self._db.transaction() as session:
+            touched = await service.sweep(session, self._board)
+        for job in touched:
+            log.warning("job.stalled", job_id=str(job.id), attempt=job.attempt, now=job.status)
+            await self._discard(attempt_spec(job))
+
+    async def _run_attempt(self, job: Job, spec: Spec, attempt: Attempt) -> None:
+        log.info("attempt.started", type=job.type, stage=spec.stage)
+        started_s = time.monotonic()
+        self._running.add(attempt)
+        pulse = asyncio.create_task(self._pulse(attempt))
+        try:
+            try:
+                result = await self._executor.run(
+                    spec, attempt_id=f"{job.id}/{job.attempt}", listener=attempt, cancel=attempt.cancel
+                )
+            finally:
+                pulse.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await pulse
+                await self._until_database_answers(lambda: self._flush_logs(attempt))
+            await self._until_database_answers(lambda: self._complete(job, attempt, result))
+            log.info("attempt.completed", seconds=round(time.monotonic() - started_s, 3))
+        except StaleAttempt:
+            log.warning("attempt.lost")
+            await self._discard(spec)
+        except BuybuddyError as error:
+            await self._settle_failure(attempt, error)
+            await self._discard(spec)
+        finally:
+            self._running.discard(attempt)
+
+    async def _complete(self, job: Job, attempt: Attempt, result: Result) -> None:
+        async with self._db.transaction() as session:
+            done = await service.complete(session, self._board, job.id, attempt.number, result.model_dump(mode="json"))
+            await self._apply_result(session, done, result)
+
+    async def _settle_failure(self, attempt: Attempt, error: BuybuddyError) -> None:
+        async def settle() -> None:
+            async with self._db.transaction() as session:
+                if isinstance(error, StageCancelled) and self._is_stopping and not attempt.is_cancel_requested:
+                    await service.hand_back(session, self._board, attempt.job_id, attempt.number)
+                elif isinstance(error, StageCancelled):
+                    await service.end_cancelled(session, self._board, attempt.job_id, attempt.number)
+                else:
+                    await service.fail_attempt(session, self._board, attempt.job_id, attempt.number, error)
+
+        log.warning("attempt.ended", code=error.code, detail=error.detail)
+        with contextlib.suppress(StaleAttempt):
+            await self._until_database_answers(settle)
+
+    async def _pulse(self, attempt: Attempt) -> None:
+        """Twice a second: show progress, keep the lease, hear of a cancel. A lost lease stops the stage."""
+        last_beat_s = time.monotonic()
+        while True:
+            await asyncio.sleep(PULSE_S)
+            try:
+                if attempt.logs:
+                    await self._flush_logs(attempt)
+                if attempt.progress is not None:
+                    progress, attempt.progress = attempt.progress, None
+                    async with self._db.transaction() as session:
+                        await service.report_progress(session, self._board, attempt.job_id, attempt.number, *progress)
+                if time.monotonic() - last_beat_s >= HEARTBEAT_S:
+                    async with self._db.transaction() as session:
+                        attempt.is_cancel_requested = await service.beat(session, attempt.job_id, attempt.number)
+                    last_beat_s = time.monotonic()
+                if attempt.is_cancel_requested:
+                    attempt.cancel.set()
+            except StaleAttempt:
+                attempt.is_lost = True
+                attempt.cancel.set()
+                return
+            except Unavailable as error:
+                log.warning("pulse.skipped", detail=error.detail)
+
+    async def _flush_logs(self, attempt: Attempt) -> None:
+        if not attempt.logs:
+            return
+        async with self._db.transaction() as session:
+            await repository.add_logs(session, attempt.logs)
+        attempt.logs = []
+
+    async def _discard(self, spec: Spec) -> None:
+        """Remove what an attempt left in storage; what cannot be removed now is reported, not fatal."""
+        try:
+            await asyncio.to_thread(self._storage.delete_prefix, spec.output_prefix)
+        except Unavailable as error:
+            log.warning("attempt.left_objects", prefix=spec.output_prefix, detail=error.detail)
+
+    @staticmethod
+    async def _until_database_answers(write: Callable[[], Awaitable[None]]) -> None:
+        """Repeat a write while the database is away: finished work is worth waiting for. Raises: Unavailable."""
+        deadline_s = time.monotonic() + DATABASE_PATIENCE_S
+        pause_s = 0.2
+        while True:
+            try:
+                return await write()
+            except Unavailable:
+                if time.monotonic() > deadline_s:
+                    raise
+                await asyncio.sleep(pause_s)
+                pause_s = min(pause_s * 2, 5.0)
+
+
+def attempt_spec(job: Job) -> Spec:
+    """Return the job's Spec with an output folder of this attempt's own, so that attempts never share an object."""
+    spec = SPEC.validate_python(job.config)
+    return spec.model_copy(update={"output_prefix": f"{spec.output_prefix}{job.attempt}/"})
