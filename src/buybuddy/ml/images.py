@@ -2,6 +2,7 @@
 
 import contextlib
 import struct
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,13 +18,30 @@ _FORMATS = ("JPEG", "PNG", "WEBP")
 _GREY_16_BIT = ("I;16", "I;16B", "I;16L", "I")
 
 
+@dataclass(frozen=True)
+class ReadImage:
+    """A picture as read.
+
+    Args:
+        rgb: (H, W, 3) uint8 RGB, perhaps shrunk.
+        full_size_wh: upright size in the file.
+    """
+
+    rgb: UInt8Array
+    full_size_wh: tuple[int, int]
+
+
 def read_image_rgb(path: Path, *, max_side_px: int | None = None) -> UInt8Array:
+    """Read a JPEG, PNG or WebP file; see `read_image`, which also tells its full size."""
+    return read_image(path, max_side_px=max_side_px).rgb
+
+
+def read_image(path: Path, *, max_side_px: int | None = None) -> ReadImage:
     """Read a JPEG, PNG or WebP file, upright as its EXIF orientation says, transparency on white.
 
     Args:
         path: the file; its content decides, not its name.
         max_side_px: shrink larger pictures to this side; a large JPEG is then also decoded faster.
-    Returns: (H, W, 3) uint8 RGB.
     Raises: UnreadableMedia when it is no such picture, is damaged, or has more than 60 megapixels.
     """
     try:
@@ -33,16 +51,20 @@ def read_image_rgb(path: Path, *, max_side_px: int | None = None) -> UInt8Array:
                 raise UnreadableMedia(
                     f"The picture has {width * height / 1e6:.0f} megapixels, more than {MAX_PIXELS // 1_000_000}."
                 )
-            if max_side_px is not None and max(width, height) > 2 * max_side_px:
-                image.draft("RGB", (max_side_px, max_side_px))
+            if max_side_px is not None:
+                image.draft(
+                    "RGB", (max_side_px, max_side_px)
+                )  # JPEG only: decodes at a half, a quarter ... of the size
             image.load()
             upright: Image.Image = image
             with contextlib.suppress(ValueError, TypeError, SyntaxError, KeyError, struct.error):  # damaged EXIF
                 upright = ImageOps.exif_transpose(image)
+            is_turned = (upright.width > upright.height) != (width > height)
             rgb = _to_rgb(upright)
             if max_side_px is not None:
                 rgb.thumbnail((max_side_px, max_side_px), Image.Resampling.BOX, reducing_gap=None)
-            return np.array(rgb, dtype=np.uint8)
+            full_size_wh = (height, width) if is_turned else (width, height)
+            return ReadImage(np.array(rgb, dtype=np.uint8), full_size_wh)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise UnreadableMedia(f"The picture is too large: at most {MAX_PIXELS // 1_000_000} megapixels.") from error
     except UnidentifiedImageError as error:

@@ -1,7 +1,7 @@
 """EfficientNet-Lite0 as an ONNX graph, built straight from the weights of the published state dict.
 
-Source: github.com/tensorflow/tpu, efficientnet/lite (ReLU6, no squeeze-and-excitation, fixed stem and head); names of the
-weights as in its PyTorch port. Batch norms are folded into the convolutions before them.
+Source: github.com/tensorflow/tpu, efficientnet/lite (ReLU6, no squeeze-and-excitation, fixed stem and head); names of
+the weights as in its PyTorch port. Batch norms are folded into the convolutions before them.
 """
 
 from collections.abc import Mapping
