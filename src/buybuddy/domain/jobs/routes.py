@@ -37,7 +37,7 @@ async def get_queue_status(_: Viewer, session: SessionDep) -> list[QueueStatusOu
     """Say for each type how many slots there are, how many are taken and how many jobs wait."""
     rows = await repository.queue_status(session)
     return [
-        QueueStatusOut(job_type=row[0], max_concurrent=row[1], current_count=row[2], waiting_count=row[3])  # type: ignore[arg-type]
+        QueueStatusOut(job_type=row[0], max_concurrent=row[1], current_count=row[2], waiting_count=row[3])
         for row in rows
     ]
 

@@ -14,7 +14,7 @@ from buybuddy.domain.jobs.rules import HEARTBEAT_S, PULSE_S
 from buybuddy.domain.jobs.service import JobBoard
 from buybuddy.domain.jobs.tables import Job
 from buybuddy.errors import BuybuddyError, StageCancelled, StaleAttempt, Unavailable
-from buybuddy.infra.db import Database, Session
+from buybuddy.infra.db import Database, Session, take_trash, throw_away
 from buybuddy.infra.executors import Executor
 from buybuddy.infra.storage import ObjectStorage
 from buybuddy.stages.registry import SPEC
@@ -84,10 +84,10 @@ class JobRunner:
     async def sweep(self) -> None:
         """Set going again what a crash left behind, and remove what it left in storage."""
         async with self._db.transaction() as session:
-            touched = await service.sweep(session, self._board)
-        for job in touched:
-            log.warning("job.stalled", job_id=str(job.id), attempt=job.attempt, now=job.status)
-            await self._discard(attempt_spec(job))
+            for job in await service.sweep(session, self._board):
+                log.warning("job.stalled", job_id=str(job.id), attempt=job.attempt, now=job.status)
+                throw_away(session, attempt_spec(job).output_prefix)
+        await self._empty_trash()
 
     async def _run_attempt(self, job: Job, spec: Spec, attempt: Attempt) -> None:
         log.info("attempt.started", type=job.type, stage=spec.stage)
@@ -108,21 +108,22 @@ class JobRunner:
             log.info("attempt.completed", seconds=round(time.monotonic() - started_s, 3))
         except StaleAttempt:
             log.warning("attempt.lost")
-            await self._discard(spec)
+            await self._until_database_answers(lambda: self._throw_away(spec))
         except BuybuddyError as error:
-            await self._settle_failure(attempt, error)
-            await self._discard(spec)
+            await self._settle_failure(attempt, spec, error)
         finally:
             self._running.discard(attempt)
+        await self._empty_trash()
 
     async def _complete(self, job: Job, attempt: Attempt, result: Result) -> None:
         async with self._db.transaction() as session:
             done = await service.complete(session, self._board, job.id, attempt.number, result.model_dump(mode="json"))
             await self._apply_result(session, done, result)
 
-    async def _settle_failure(self, attempt: Attempt, error: BuybuddyError) -> None:
+    async def _settle_failure(self, attempt: Attempt, spec: Spec, error: BuybuddyError) -> None:
         async def settle() -> None:
             async with self._db.transaction() as session:
+                throw_away(session, spec.output_prefix)
                 if isinstance(error, StageCancelled) and self._is_stopping and not attempt.is_cancel_requested:
                     await service.hand_back(session, self._board, attempt.job_id, attempt.number)
                 elif isinstance(error, StageCancelled):
@@ -131,8 +132,10 @@ class JobRunner:
                     await service.fail_attempt(session, self._board, attempt.job_id, attempt.number, error)
 
         log.warning("attempt.ended", code=error.code, detail=error.detail)
-        with contextlib.suppress(StaleAttempt):
+        try:
             await self._until_database_answers(settle)
+        except StaleAttempt:
+            await self._until_database_answers(lambda: self._throw_away(spec))
 
     async def _pulse(self, attempt: Attempt) -> None:
         """Twice a second: show progress, keep the lease, hear of a cancel. A lost lease stops the stage."""
@@ -166,12 +169,19 @@ class JobRunner:
             await repository.add_logs(session, attempt.logs)
         attempt.logs = []
 
-    async def _discard(self, spec: Spec) -> None:
-        """Remove what an attempt left in storage; what cannot be removed now is reported, not fatal."""
+    async def _throw_away(self, spec: Spec) -> None:
+        async with self._db.transaction() as session:
+            throw_away(session, spec.output_prefix)
+
+    async def _empty_trash(self) -> None:
+        """Remove what transactions have thrown away; what cannot be removed now stays noted."""
         try:
-            await asyncio.to_thread(self._storage.delete_prefix, spec.output_prefix)
+            async with self._db.transaction() as session:
+                for key in await take_trash(session):
+                    remove = self._storage.delete_prefix if key.endswith("/") else self._storage.delete_one
+                    await asyncio.to_thread(remove, key)
         except Unavailable as error:
-            log.warning("attempt.left_objects", prefix=spec.output_prefix, detail=error.detail)
+            log.warning("trash.kept", detail=error.detail)
 
     @staticmethod
     async def _until_database_answers(write: Callable[[], Awaitable[None]]) -> None:

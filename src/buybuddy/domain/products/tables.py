@@ -47,6 +47,7 @@ class Product(Base, EditedRow):
     visibility_score: Mapped[int | None]
     issues_detected: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
     barcodes_seen: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
+    edited_fields: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
     metadata_reader: Mapped[str | None]
     frame_count: Mapped[int] = mapped_column(server_default="0")
     primary_image_id: Mapped[uuid.UUID | None]

@@ -1,7 +1,7 @@
 """Put, get, list and delete objects."""
 
 import hashlib
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -112,18 +112,18 @@ class ObjectStorage:
         except (BaseError, OSError) as error:
             raise Unavailable(f"Storage did not list {prefix}: {error}") from error
 
-    def delete(self, keys: Iterable[str]) -> None:
-        """Delete objects; those already gone are no error. Raises: Unavailable."""
-        for key in keys:
-            try:
-                obstore.delete(self._store, checked_key(key))
-            except (ObjectMissing, FileNotFoundError):
-                continue
-            except (BaseError, OSError) as error:
-                raise Unavailable(f"Storage did not delete {key}: {error}") from error
+    def delete_one(self, key: str) -> None:
+        """Delete an object; one already gone is no error. Raises: Unavailable."""
+        try:
+            obstore.delete(self._store, checked_key(key))
+        except (ObjectMissing, FileNotFoundError):
+            return
+        except (BaseError, OSError) as error:
+            raise Unavailable(f"Storage did not delete {key}: {error}") from error
 
     def delete_prefix(self, prefix: str) -> int:
         """Delete everything below a prefix and return how many objects that were. Raises: Unavailable."""
         keys = self.list_keys(prefix)
-        self.delete(keys)
+        for key in keys:
+            self.delete_one(key)
         return len(keys)

@@ -42,6 +42,13 @@ def upgrade() -> None:
     assert connection is not None
     connection.execute(SchemaManager.get_schema().encode())
     op.create_table(
+        "object_trash",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
+        sa.Column("key_or_prefix", sa.String(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_object_trash")),
+    )
+    op.create_table(
         "audit_events",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
@@ -259,6 +266,7 @@ def upgrade() -> None:
         sa.Column("visibility_score", sa.Integer(), nullable=True),
         sa.Column("issues_detected", postgresql.ARRAY(sa.Text()), server_default="{}", nullable=False),
         sa.Column("barcodes_seen", postgresql.ARRAY(sa.Text()), server_default="{}", nullable=False),
+        sa.Column("edited_fields", postgresql.ARRAY(sa.Text()), server_default="{}", nullable=False),
         sa.Column("metadata_reader", sa.String(), nullable=True),
         sa.Column("frame_count", sa.Integer(), server_default="0", nullable=False),
         sa.Column("primary_image_id", sa.Uuid(), nullable=True),

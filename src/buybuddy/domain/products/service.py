@@ -1,0 +1,191 @@
+"""The catalogue's use cases: take in what a video showed, edit, remove."""
+
+import uuid
+from dataclasses import dataclass
+
+from buybuddy.domain.jobs.tables import Job
+from buybuddy.domain.products import repository
+from buybuddy.domain.products.schemas import ProductEdit
+from buybuddy.domain.products.tables import Product, ProductImage
+from buybuddy.domain.videos import repository as videos_repository
+from buybuddy.domain.videos.tables import Video
+from buybuddy.errors import Conflict, NotFound
+from buybuddy.infra.db import Actor, Session, Subject, emit, new_id, record_audit, throw_away
+from buybuddy.stages.specs import ProductMetadata, SegmentVideoResult
+
+
+@dataclass(frozen=True)
+class CatalogueEntry:
+    """A product after its video was taken in, with the images that are new."""
+
+    product: Product
+    new_images: list[ProductImage]
+
+
+async def apply_segmentation(session: Session, job: Job, result: SegmentVideoResult) -> CatalogueEntry:
+    """Put what a video showed into the catalogue: its product, its metadata, its frames in place of older ones.
+
+    Raises: NotFound when the video is gone.
+    """
+    video = await videos_repository.lock_video(session, job.subject_id) if job.subject_id else None
+    if video is None:
+        raise NotFound("The video was removed while it was processed.")
+    product, is_new, issues = await _product_of(session, video, result.metadata)
+    _write_metadata(product, result.metadata, issues)
+    images = await _replace_frames(session, product, video, job, result)
+    product.frame_count = await repository.count_frames(session, product.id)
+    await _choose_primary(session, product, images[result.primary_frame_index])
+    if product.status in ("pending", "processing"):
+        product.status = "needs_matching"
+    poster = images[result.primary_frame_index].thumbnail_key
+    video.product_id, video.status, video.error, video.poster_key = product.id, "completed", None, poster
+    video.duration_s = result.video.duration_s
+    video.width_px, video.height_px = result.video.width_px, result.video.height_px
+    video.completed_at = job.completed_at
+    emit(session, "video", {"id": str(video.id), "change": "updated"})
+    emit(session, "product", {"id": str(product.id), "change": "created" if is_new else "updated"})
+    subject = Subject("product", product.id, product_label(product))
+    record_audit(session, Actor.platform(), "product.create" if is_new else "product.reprocess", subject)
+    return CatalogueEntry(product, images)
+
+
+async def _product_of(session: Session, video: Video, metadata: ProductMetadata) -> tuple[Product, bool, list[str]]:
+    """Find the product that a video shows: the video's own, else the one with its barcode, else a new one."""
+    barcode = video.barcode or metadata.specifications.identifiers.barcode
+    product_id = video.product_id or (await repository.find_by_barcode(session, barcode) if barcode else None)
+    product = await repository.lock_product(session, product_id) if product_id else None
+    is_new = product is None
+    if product is None:
+        product = Product(id=new_id(), video_id=video.id, status="processing", frame_count=0, edited_fields=[])
+        session.add(product)
+        await session.flush()
+    issues = []
+    if barcode and not await repository.add_barcode(session, product.id, barcode):
+        issues.append(f"The barcode {barcode} belongs to another product.")
+    return product, is_new, issues
+
+
+def _write_metadata(product: Product, metadata: ProductMetadata, issues: list[str]) -> None:
+    """Write what was read; a field that a person has edited stays theirs."""
+    read = {
+        "brand_name": metadata.brand_info.brand_name,
+        "sub_brand": metadata.brand_info.sub_brand,
+        "manufacturer_country": metadata.brand_info.manufacturer_country,
+        "product_name": metadata.product_identity.product_name,
+        "variant_flavor": metadata.product_identity.variant_flavor,
+        "category": metadata.product_identity.product_category,
+        "container_type": metadata.product_identity.container_type,
+        "net_quantity": metadata.specifications.net_quantity_text,
+        "marketing_description": metadata.marketing_and_claims.marketing_description,
+        "claims": list(metadata.marketing_and_claims.claims_list),
+        "nutrition_facts": metadata.nutrition_facts.model_dump(),
+        "grounding_prompt": metadata.visual_grounding.grounding_prompt,
+    }
+    for name, value in read.items():
+        if name not in product.edited_fields:
+            setattr(product, name, value)
+    product.visibility_score = metadata.extraction_metadata.visibility_score
+    product.issues_detected = [*metadata.extraction_metadata.issues_detected, *issues]
+    product.barcodes_seen = list(metadata.barcodes_seen)
+    product.metadata_reader = metadata.reader
+
+
+async def _replace_frames(
+    session: Session, product: Product, video: Video, job: Job, result: SegmentVideoResult
+) -> list[ProductImage]:
+    for key in await repository.remove_video_frames(session, video.id):
+        throw_away(session, key)
+    images = [
+        ProductImage(
+            id=new_id(),
+            product_id=product.id,
+            video_id=video.id,
+            job_id=job.id,
+            image_type="synthetic",
+            source="video_frame",
+            storage_key=frame.key,
+            matte_key=frame.matte_key,
+            thumbnail_key=frame.thumbnail_key,
+            frame_index=frame.frame_index,
+            video_time_s=frame.video_time_s,
+            width_px=frame.width_px,
+            height_px=frame.height_px,
+            size_bytes=frame.size_bytes,
+            sha256=frame.sha256,
+            quality=frame.quality.model_dump(),
+            producer=result.segmenter,
+        )
+        for frame in result.frames
+    ]
+    session.add_all(images)
+    await session.flush()
+    return images
+
+
+async def _choose_primary(session: Session, product: Product, candidate: ProductImage) -> None:
+    """Keep the primary image while it exists; a new one is needed when it was among the replaced frames."""
+    if product.primary_image_id is not None:
+        known = await repository.images_by_id(session, [product.primary_image_id])
+        if known:
+            return
+    product.primary_image_id = candidate.id
+
+
+async def get_product(session: Session, product_id: uuid.UUID) -> Product:
+    """Raises: NotFound."""
+    product = await repository.find_product(session, product_id)
+    if product is None:
+        raise NotFound("There is no such product.")
+    return product
+
+
+async def edit_product(session: Session, product_id: uuid.UUID, edit: ProductEdit, actor: Actor) -> Product:
+    """Change a product that is still as it was read. Raises: NotFound, Conflict when it is not."""
+    product = await repository.lock_product(session, product_id)
+    if product is None:
+        raise NotFound("There is no such product.")
+    if product.version != edit.version:
+        raise Conflict("Somebody else has changed this product since you opened it.", current_version=product.version)
+    changes = edit.model_dump(exclude_unset=True, exclude={"version"})
+    if changes.get("status", "") is None or changes.get("claims", []) is None:
+        changes = {name: value for name, value in changes.items() if value is not None}
+    before = {name: getattr(product, name) for name in changes}
+    for name, value in changes.items():
+        setattr(product, name, value if value is not None or name != "nutrition_facts" else {})
+    product.edited_fields = sorted({*product.edited_fields, *changes} - {"status"})
+    await session.flush()
+    await session.refresh(product)
+    record_audit(
+        session,
+        actor,
+        "product.edit",
+        Subject("product", product.id, product_label(product)),
+        before=before,
+        after=changes,
+    )
+    emit(session, "product", {"id": str(product.id), "change": "updated"})
+    return product
+
+
+async def remove_product(session: Session, product_id: uuid.UUID, actor: Actor) -> None:
+    """Remove a product with its barcodes, images and stored objects; its video can be processed anew.
+
+    Raises: NotFound.
+    """
+    product = await repository.lock_product(session, product_id)
+    if product is None:
+        raise NotFound("There is no such product.")
+    for key in await repository.object_keys_of(session, product_id):
+        throw_away(session, key)
+    for video in await videos_repository.lock_by_product(session, product_id):
+        video.product_id, video.status, video.poster_key, video.completed_at = None, "pending", None, None
+        emit(session, "video", {"id": str(video.id), "change": "updated"})
+    record_audit(session, actor, "product.delete", Subject("product", product.id, product_label(product)))
+    emit(session, "product", {"id": str(product.id), "change": "deleted"})
+    await session.delete(product)
+
+
+def product_label(product: Product) -> str:
+    """Return what a person would call the product."""
+    parts = [part for part in (product.brand_name, product.product_name, product.variant_flavor) if part]
+    return " ".join(parts) or "unnamed product"
