@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 
 from buybuddy.ml.metadata.reading import TextLine
-from buybuddy.ml.metadata.rules import find_claims, is_nutrition_text, parse_net_quantity
-from buybuddy.ml.metadata.vocabulary import CATEGORIES, fold_text
+from buybuddy.ml.metadata.rules import find_claims, find_country, is_nutrition_text, parse_net_quantity
+from buybuddy.ml.metadata.vocabulary import CATEGORIES, SMALL_PRINT_WORDS, fold_text
 
 _SAME = 0.82
 _CATEGORY_WORDS = {word for words in CATEGORIES.values() for word in words}
@@ -60,7 +60,7 @@ def group_phrases(lines: Sequence[TextLine]) -> list[Phrase]:
         letters = fold_text(line.text)
         if len(re.sub(r"[^a-z0-9]", "", letters)) < 2:
             continue
-        home = next((g for g in groups if _is_same(g[0].text, line.text) and _same_size(g[0], line)), None)
+        home = next((g for g in groups if _is_same(g[0].text, line.text) and _may_join(g[0], line)), None)
         if home is None:
             groups.append([line])
         else:
@@ -80,12 +80,11 @@ def group_phrases(lines: Sequence[TextLine]) -> list[Phrase]:
     return sorted(phrases, key=lambda phrase: -phrase.height)
 
 
-def _same_size(first: TextLine, second: TextLine) -> bool:
-    # A brand printed large in front and small on the back is one; a short word inside a sentence is not.
-    longer, shorter = (first, second) if len(first.text) >= len(second.text) else (second, first)
-    if len(longer.text.split()) - len(shorter.text.split()) >= 2:
-        return 0.6 < longer.height / max(shorter.height, 1e-6) < 1.7
-    return True
+def _may_join(whole: TextLine, part: TextLine) -> bool:
+    # A brand printed large in front and small on the back is one; a name inside a long line is a phrase of its own.
+    if len(whole.text.split()) - len(part.text.split()) < 2:
+        return True
+    return part.is_cut and 0.6 < whole.height / max(part.height, 1e-6) < 1.7
 
 
 def _support(line: TextLine, group: Sequence[TextLine]) -> float:
@@ -100,7 +99,9 @@ def _is_name_like(text: str) -> bool:
     letters = re.sub(r"[^a-z]", "", fold_text(text))
     if len(letters) < 3 or len(letters) < 0.6 * len(text.replace(" ", "")):
         return False
-    if parse_net_quantity(text) or is_nutrition_text(text):
+    if parse_net_quantity(text) or is_nutrition_text(text) or find_country([text]):
+        return False
+    if any(word in fold_text(text) for word in SMALL_PRINT_WORDS):
         return False
     claims = find_claims([text])
     return not any(len(fold_text(claim)) > 0.6 * len(text) for claim in claims)
@@ -139,21 +140,26 @@ def choose_names(lines: Sequence[TextLine]) -> Names:
         if phrase is not brand
         and not _is_same(phrase.text, brand.text)
         and len(phrase.text.split()) <= 5
-        and not phrase.is_cut
         and phrase.height > 0.2 * brand.height
     ]
     product = max(rest, key=lambda phrase: _name_worth(phrase, brand), default=None)
     variant = None
     if product is not None:
+        # Best is a whole phrase right under the name.
         below = [
             phrase
             for phrase in rest
             if phrase is not product
             and not _is_same(phrase.text, product.text)
             and 0.3 * product.height < phrase.height < 2.2 * product.height
+            and not phrase.text[:1].islower()
             and -0.4 * product.height < phrase.y - product.y < 3.0 * max(product.height, phrase.height)
         ]
-        variant = min(below, key=lambda phrase: abs(phrase.y - product.y) - 0.8 * phrase.height, default=None)
+        variant = min(
+            below,
+            key=lambda phrase: abs(phrase.y - product.y) - 0.8 * phrase.height + (0.1 if phrase.is_cut else 0.0),
+            default=None,
+        )
     return Names(
         brand_name=brand.text,
         product_name=product.text if product else None,
@@ -165,6 +171,8 @@ def choose_names(lines: Sequence[TextLine]) -> Names:
 def _name_worth(phrase: Phrase, brand: Phrase) -> float:
     worth = phrase.height / brand.height + 0.1 * min(phrase.n_views - 1, 2)
     worth -= 0.8 * max(0.0, brand.y - phrase.y)  # names stand under the brand
+    worth -= 0.25 * max(0, len(phrase.text.split()) - 3) + (0.3 if phrase.is_cut else 0.0)
+    worth -= 0.3 if phrase.text[:1].islower() else 0.0  # the rest of a sentence or of a word
     return worth + (0.35 if _has_category_word(phrase.text) else 0.0)
 
 

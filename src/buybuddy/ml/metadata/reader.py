@@ -30,13 +30,14 @@ from buybuddy.ml.metadata.rules import (
     parse_net_quantity,
     read_nutrition,
 )
-from buybuddy.ml.metadata.text_reader import read_text_lines
-from buybuddy.ml.metadata.view_choice import choose_views
+from buybuddy.ml.metadata.text_reader import measure_text_share, read_text_lines
+from buybuddy.ml.metadata.view_choice import choose_views, rate_views
 
 READER_NAME = "offline:zxing-cpp+pp-ocrv6/1"
 
 _N_BARCODE_VIEWS = 24
-_N_TEXT_VIEWS = 7
+_N_GLANCES = 12
+_N_TEXT_VIEWS = 5
 _BLURRED_BELOW = 25.0
 # "per 100 g" in small print is what a table refers to, not what is in the pack.
 _REFERENCE_AMOUNTS = ("100 g", "100 ml")
@@ -53,10 +54,14 @@ def read_metadata(views: Sequence[LabelView], expected_barcode: str | None, *, n
     Returns: the reading; an empty one with its reasons when there are no views.
     """
     order = sorted(range(len(views)), key=lambda k: -views[k].sharpness)[:_N_BARCODE_VIEWS]
-    codes = {k: read_barcodes(views[k].image_rgb) for k in order}
-    seen = rank_barcodes(codes.values())
-    with_code = [k for k in order if codes[k]][:1]
-    chosen = choose_views(views, _N_TEXT_VIEWS, first=with_code)
+    sightings = {k: read_barcodes(views[k].image_rgb) for k in order}
+    seen = rank_barcodes(sightings.values())
+    with_code = [k for k in order if any(code in seen for code in sightings[k])][:1]
+    glanced = choose_views(views, _N_GLANCES, rate_views(views), first=with_code) if views else []
+    worth = np.zeros(len(views))
+    for k in glanced:
+        worth[k] = measure_text_share(views[k], n_threads=n_threads)
+    chosen = choose_views(views, _N_TEXT_VIEWS, worth, first=with_code)
     lines = [line for k in chosen for line in read_text_lines(views[k], k, n_threads=n_threads)]
     container = guess_container([view.matte for view in views])
     return build_reading(lines, seen, container, expected_barcode, _find_view_issues(views))
@@ -125,6 +130,7 @@ def find_net_quantity(lines: Sequence[TextLine]) -> tuple[str | None, PackReadin
     weight: dict[str, float] = {}
     packs: dict[str, PackReading] = {}
     rows = [line for line in lines if is_nutrition_text(line.text)]
+    tables = {row.view for row in rows if sum(other.view == row.view for other in rows) >= 2}
     for line in lines:
         parsed = parse_net_quantity(line.text)
         if parsed is None or _stands_in_table(line, rows):
@@ -133,6 +139,8 @@ def find_net_quantity(lines: Sequence[TextLine]) -> tuple[str | None, PackReadin
         if text in _REFERENCE_AMOUNTS and line.height < _SMALL_PRINT:
             continue
         bonus = 1.5 if pack.item_count else 1.0
+        if line.view in tables or "." in text or "," in text:
+            bonus *= 0.3  # rows of a table whose names were not read look like this
         weight[text] = weight.get(text, 0.0) + line.height * line.score * bonus
         packs[text] = pack
     if not weight:

@@ -8,11 +8,13 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 from rapidocr import RapidOCR
+from rapidocr.ch_ppocr_det import TextDetOutput
 from rapidocr.utils.output import RapidOCROutput
 
 from buybuddy.ml.metadata.reading import LabelView, TextLine
 
 _LONGEST_SIDE_PX = 900
+_GLANCE_SIDE_PX = 416
 _MIN_SCORE = 0.62
 _LOCK = threading.Lock()
 
@@ -35,6 +37,28 @@ def _load_engine(n_threads: int) -> RapidOCR:
     return engine
 
 
+def measure_text_share(view: LabelView, *, n_threads: int) -> float:
+    """Measure how much of the product's visible area is covered by text, by the detector alone on a small picture.
+
+    Args:
+        view: the look at the product.
+        n_threads: threads of the network.
+    Returns: text area over product area, in [0, 1].
+    """
+    scale = _GLANCE_SIDE_PX / max(view.image_rgb.shape[:2])
+    small = cv2.resize(view.image_rgb, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    with _LOCK:
+        found = _load_engine(n_threads)(
+            np.ascontiguousarray(small[..., ::-1]), use_det=True, use_cls=False, use_rec=False
+        )
+    if not isinstance(found, TextDetOutput) or found.boxes is None:
+        return 0.0
+    product = cv2.resize(view.matte, (small.shape[1], small.shape[0]), interpolation=cv2.INTER_AREA) > 127
+    text = np.zeros(small.shape[:2], np.uint8)
+    cv2.fillPoly(text, [np.round(box).astype(np.int32) for box in found.boxes], 1)
+    return float((text[product] > 0).sum() / max(int(product.sum()), 1))
+
+
 def _slope_of(quad: npt.NDArray[np.float64]) -> float:
     along = quad[1] - quad[0] + quad[2] - quad[3]
     return float(along[1] / along[0]) if abs(along[0]) > 1e-6 else 0.0
@@ -43,7 +67,7 @@ def _slope_of(quad: npt.NDArray[np.float64]) -> float:
 def _is_cut(quad: npt.NDArray[np.float64], matte: npt.NDArray[np.uint8], tall: float) -> bool:
     """Look a little beyond both ends of the line: without product there, the line may go on unseen."""
     left, right = (quad[0] + quad[3]) / 2, (quad[1] + quad[2]) / 2
-    step = (right - left) / max(float(np.linalg.norm(right - left)), 1e-6) * 0.022 * tall
+    step = (right - left) / max(float(np.linalg.norm(right - left)), 1e-6) * 0.012 * tall
     for point in (left - step, right + step):
         x, y = int(point[0]), int(point[1])
         if not (0 <= y < matte.shape[0] and 0 <= x < matte.shape[1]) or matte[y, x] <= 127:
@@ -65,7 +89,9 @@ def read_text_lines(view: LabelView, index: int, *, n_threads: int) -> list[Text
     if scale < 1.0:
         picture = np.asarray(cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
     with _LOCK:
-        output = _load_engine(n_threads)(np.ascontiguousarray(picture[..., ::-1]))
+        output = _load_engine(n_threads)(
+            np.ascontiguousarray(picture[..., ::-1]), use_det=True, use_cls=False, use_rec=True
+        )
     if not isinstance(output, RapidOCROutput) or output.boxes is None or not output.txts or not output.scores:
         return []
     rows, columns = np.nonzero(view.matte > 127)

@@ -22,26 +22,33 @@ def _describe(view: LabelView) -> npt.NDArray[np.float32]:
     return (lab.reshape(-1) / 100).astype(np.float32)
 
 
-def choose_views(views: Sequence[LabelView], n: int, first: Sequence[int] = ()) -> list[int]:
-    """Choose up to `n` views: those in `first`, then the farthest from all chosen, weighed by sharpness and area.
+def rate_views(views: Sequence[LabelView]) -> npt.NDArray[np.float64]:
+    """Rate views by area and sharpness, each relative to the best; (n,) in [0, 1]."""
+    area = np.array([float((view.matte > 127).sum()) for view in views])
+    sharp = np.array([max(view.sharpness, 0.0) for view in views])
+    return np.asarray(np.sqrt(area / max(area.max(), 1.0)) * np.sqrt(sharp / max(sharp.max(), 1e-9)), np.float64)
+
+
+def choose_views(
+    views: Sequence[LabelView], n: int, worth: npt.NDArray[np.float64], first: Sequence[int] = ()
+) -> list[int]:
+    """Choose up to `n` views: those in `first`, then the farthest from all chosen, weighed by their worth.
 
     Args:
         views: all views.
         n: how many at most.
+        worth: (len(views),) how useful each is; a view of worth 0 is not chosen.
         first: indices that are wanted in any case, such as one where a barcode was decoded.
     Returns: indices into `views`, in the order of choice.
     """
     if not views or n < 1:
         return []
-    area = np.array([float((view.matte > 127).sum()) for view in views])
-    sharp = np.array([max(view.sharpness, 0.0) for view in views])
-    worth = np.sqrt(area / max(area.max(), 1.0)) * np.sqrt(sharp / max(sharp.max(), 1e-9))
     looks = np.stack([_describe(view) for view in views])
     chosen = list(dict.fromkeys(first))[:n] or [int(worth.argmax())]
     while len(chosen) < min(n, len(views)):
         apart = np.min([np.linalg.norm(looks - looks[k], axis=1) for k in chosen], axis=0)
-        gain = apart * (0.3 + worth)
-        gain[chosen] = -1.0
+        gain = apart * worth
+        gain[chosen] = 0.0
         if gain.max() <= 0:
             break
         chosen.append(int(gain.argmax()))

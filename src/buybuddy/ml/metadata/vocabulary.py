@@ -136,12 +136,10 @@ TABLE_TITLES: Final[tuple[str, ...]] = (
     "valeurs nutritionnelles", "typical values", "enerji ve besin ogeleri",
 )  # fmt: skip
 
-CONTAINERS: Final[dict[str, tuple[str, ...]]] = {
-    "bottle": ("bottle", "sise", "flasche"),
-    "can": ("can", "kutu icecek", "teneke", "dose"),
-    "box": ("box", "carton", "karton"),
-    "pouch": ("pouch", "bag", "poset"),
-}
+SMALL_PRINT_WORDS: Final[tuple[str, ...]] = (
+    "ingredients", "icindekiler", "zutaten", "made in", "mensei", "best before", "son tuketim", "store in", "saklay",
+    "directions", "contact with", "www.", ".com", "tel:", "net wt", "packed in",
+)  # fmt: skip
 
 COUNTRIES: Final[dict[str, tuple[str, ...]]] = {
     "Türkiye": ("turkiye", "turkey"),
