@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, UnaryExpression, delete, exists, func, or_, select, text
+from sqlalchemy import ColumnElement, Row, UnaryExpression, Uuid, delete, exists, func, literal, or_, select, text
 from sqlalchemy.dialects.postgresql import insert
 
 from buybuddy.domain.products.tables import Product, ProductBarcode, ProductImage
@@ -80,7 +80,7 @@ async def barcodes_of(session: Session, product_ids: Sequence[uuid.UUID]) -> dic
 async def add_barcode(session: Session, product_id: uuid.UUID, barcode: str) -> bool:
     """Give a product a barcode, primary when it is its first; False when the barcode belongs to another product."""
     is_first = ~exists().where(ProductBarcode.product_id == product_id)
-    values = select(func.cast(barcode, ProductBarcode.barcode.type), func.cast(product_id, Product.id.type), is_first)
+    values = select(literal(barcode), literal(product_id, Uuid), is_first)
     statement = insert(ProductBarcode).from_select(["barcode", "product_id", "is_primary"], values)
     await session.execute(statement.on_conflict_do_nothing(index_elements=["barcode"]))
     return await find_by_barcode(session, barcode) == product_id
@@ -123,3 +123,8 @@ async def count_products(session: Session) -> tuple[int, int]:
     recent = func.count().filter(Product.created_at > NOW - text("interval '7 days'"))
     row = (await session.execute(select(func.count(), recent).select_from(Product))).one()
     return row[0], row[1]
+
+
+async def products_by_id(session: Session, product_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Product]:
+    rows = await session.scalars(select(Product).where(Product.id.in_(product_ids)))
+    return {product.id: product for product in rows}

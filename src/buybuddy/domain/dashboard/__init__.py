@@ -1,0 +1,1 @@
+"""The first page: what there is, what is new, what is running."""

@@ -1,0 +1,55 @@
+"""Having images embedded, and keeping the vectors."""
+
+import asyncio
+import io
+import uuid
+from collections.abc import Sequence
+
+import numpy as np
+
+from buybuddy.domain.embeddings import repository
+from buybuddy.domain.jobs import service as jobs_service
+from buybuddy.domain.jobs.service import JobBoard, NewJob
+from buybuddy.domain.jobs.tables import Job
+from buybuddy.domain.products.tables import ProductImage
+from buybuddy.errors import StageFailed
+from buybuddy.infra.db import Session, Subject, new_id, throw_away
+from buybuddy.infra.storage import ObjectStorage, object_key
+from buybuddy.stages.specs import EmbedImagesResult, EmbedImagesSpec, ImageInput
+
+
+async def embed_new_images(
+    session: Session, board: JobBoard, images: Sequence[ProductImage], subject: Subject, parent_job_id: uuid.UUID
+) -> None:
+    """Create a job that embeds images which were just added."""
+    if not images:
+        return
+    job_id = new_id()
+    spec = EmbedImagesSpec(
+        images=tuple(
+            ImageInput(image_id=str(image.id), key=image.storage_key, matte_key=image.matte_key) for image in images
+        ),
+        output_prefix=object_key("embeddings", job_id) + "/",
+    )
+    new = NewJob(type="embedding_extraction", subject=subject, spec=spec, id=job_id, parent_job_id=parent_job_id)
+    await jobs_service.create_follow_up_jobs(session, board, [new])
+
+
+async def apply_embeddings(session: Session, storage: ObjectStorage, job: Job, result: EmbedImagesResult) -> None:
+    """Keep the vectors of a completed job; images that are gone by now are left out.
+
+    Raises: StageFailed when the vectors do not fit their list.
+    """
+    data = await asyncio.to_thread(storage.get, result.vectors_key)
+    vectors = np.load(io.BytesIO(data), allow_pickle=False)
+    if vectors.shape != (len(result.image_ids), result.encoder.dim) or not np.isfinite(vectors).all():
+        raise StageFailed(f"The stage left {vectors.shape} vectors for {len(result.image_ids)} images.")
+    encoder = await repository.get_or_add_encoder(session, result.encoder)
+    image_ids = [uuid.UUID(image_id) for image_id in result.image_ids]
+    present = await repository.existing_images(session, image_ids)
+    rows = [
+        (image_id, vector.tolist()) for image_id, vector in zip(image_ids, vectors, strict=True) if image_id in present
+    ]
+    if rows:
+        await repository.add_embeddings(session, encoder.id, rows)
+    throw_away(session, f"embeddings/{job.id}/")  # the database has the vectors now

@@ -1,0 +1,28 @@
+"""HTTP of search."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, UploadFile
+
+from buybuddy.domain.accounts.access import Viewer
+from buybuddy.domain.search import service
+from buybuddy.domain.search.schemas import SearchOut
+from buybuddy.errors import PayloadTooLarge, UnreadableMedia
+from buybuddy.infra.http import PlatformDep
+
+router = APIRouter(tags=["search"])
+
+LARGEST_PHOTO_BYTES = 40 * 1024 * 1024
+
+
+@router.post("/search", operation_id="searchByPhoto")
+async def search_by_photo(
+    photo: UploadFile, _: Viewer, platform: PlatformDep, k: Annotated[int, Query(ge=1, le=100)] = 10
+) -> SearchOut:
+    """Find the products that a photo shows, nearest first."""
+    data = await photo.read(LARGEST_PHOTO_BYTES + 1)
+    if len(data) > LARGEST_PHOTO_BYTES:
+        raise PayloadTooLarge(f"The photo is larger than {LARGEST_PHOTO_BYTES // 2**20} MiB.")
+    if not data:
+        raise UnreadableMedia("The photo is empty.")
+    return await service.search_by_photo(platform, data, k)
