@@ -1,6 +1,8 @@
 """Stage: cut a product out of its video, keep clean frames, read what is printed on it."""
 
 import os
+from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import asdict
 from functools import lru_cache
 
 import cv2
@@ -8,10 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from buybuddy.errors import StageFailed
+from buybuddy.ml.metadata.reader import read_metadata
+from buybuddy.ml.metadata.reading import LabelView
 from buybuddy.ml.segmentation.offline import OfflineSegmenter
 from buybuddy.ml.segmentation.protocol import Segmenter
 from buybuddy.ml.segmentation.u2netp import U2NetP, find_weights
-from buybuddy.ml.video.crop import CutOut
+from buybuddy.ml.video.crop import CutOut, resize_square
 from buybuddy.ml.video.cutting import ChosenFrame, CuttingOptions, Selection, iter_cut_outs, select_frames
 from buybuddy.ml.video.decode import VideoInfo, probe_video
 from buybuddy.ml.video.scan import ClipScan, scan_clip
@@ -28,7 +32,8 @@ from buybuddy.stages.specs import (
 UInt8Array = npt.NDArray[np.uint8]
 
 _THUMBNAIL_SIDE_PX = 160
-_MAX_LABEL_VIEWS = 8
+_MAX_LABEL_VIEWS = 24
+_LISTEN_EVERY_S = 0.5
 
 # How much of the progress bar each part gets: (start, end).
 _SCAN, _SELECT, _CUT, _READ = (0.0, 0.1), (0.1, 0.6), (0.6, 0.85), (0.85, 1.0)
@@ -59,10 +64,13 @@ def segment_video(spec: SegmentVideoSpec, context: StageContext, n_threads: int 
     if not selection.frames:
         raise StageFailed(explain_nothing_found(selection), rejected=dict(selection.rejected))
     records: list[FrameRecord] = []
-    for chosen, cut, _ in iter_cut_outs(path, selection.frames, options, _Progress(context, *_CUT), n_threads):
+    views: list[LabelView] = []
+    to_read = choose_to_read(selection.frames, _MAX_LABEL_VIEWS)
+    for chosen, cut, frame_rgb in iter_cut_outs(path, selection.frames, options, _Progress(context, *_CUT), n_threads):
+        if len(records) in to_read:
+            views.append(label_view(frame_rgb, chosen, cut))
         records.append(_store_frame(spec, context, len(records), chosen, cut))
-    _Progress(context, *_READ)(0.0, "reading labels")
-    metadata = ProductMetadata()
+    metadata = _read_labels(views, spec.expected_barcode, n_threads, _Progress(context, *_READ))
     context.report(1.0, "done")
     return SegmentVideoResult(
         video=_video_facts(info, scan),
@@ -78,6 +86,40 @@ def segment_video(spec: SegmentVideoSpec, context: StageContext, n_threads: int 
 def load_segmenter(n_threads: int) -> Segmenter:
     """Return the offline segmenter, loaded once in the life of the stage process."""
     return OfflineSegmenter(U2NetP(find_weights(), n_threads))
+
+
+def _read_labels(
+    views: list[LabelView], expected_barcode: str | None, n_threads: int, progress: "_Progress"
+) -> ProductMetadata:
+    """Read the label in a thread beside this one, which goes on listening for a cancellation."""
+    pool = ThreadPoolExecutor(max_workers=1)
+    try:
+        future = pool.submit(read_metadata, views, expected_barcode, n_threads=n_threads)
+        while not wait([future], timeout=_LISTEN_EVERY_S).done:
+            progress(0.0, f"reading labels on {len(views)} views")
+        return ProductMetadata.model_validate(asdict(future.result()))
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def choose_to_read(frames: list[ChosenFrame], n_views: int) -> set[int]:
+    """Choose the positions of the frames whose label is read: in each stretch of the clip the one that scores best."""
+    if len(frames) <= n_views:
+        return set(range(len(frames)))
+    parts = np.array_split(np.arange(len(frames)), n_views)
+    return {int(max(part, key=lambda i: frames[i].quality.score)) for part in parts}
+
+
+def label_view(frame_rgb: UInt8Array, chosen: ChosenFrame, cut: CutOut) -> LabelView:
+    """Cut the product's square out of the full-size frame, with its matte at that size, for reading."""
+    side = cut.source_box_xyxy[2] - cut.source_box_xyxy[0]
+    matte = cv2.resize(cut.matte, (side, side), interpolation=cv2.INTER_LINEAR)
+    return LabelView(
+        image_rgb=resize_square(frame_rgb, cut.source_box_xyxy, side),
+        matte=np.asarray(matte, dtype=np.uint8),
+        sharpness=chosen.quality.sharpness,
+        video_time_s=chosen.time_s,
+    )
 
 
 def explain_nothing_found(selection: Selection) -> str:

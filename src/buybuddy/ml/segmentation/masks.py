@@ -94,6 +94,15 @@ def erode(mask: BoolArray, radius_px: int) -> BoolArray:
     return np.asarray(cv2.erode(mask.astype(np.uint8), disk(radius_px), borderValue=1), dtype=bool)
 
 
+def convex_hull(mask: BoolArray) -> BoolArray:
+    """Return the filled convex hull of a (H, W) bool mask."""
+    points = cv2.findNonZero(mask.astype(np.uint8))
+    hull = np.zeros(mask.shape, dtype=np.uint8)
+    if points is not None:
+        cv2.fillConvexPoly(hull, cv2.convexHull(points), 1)
+    return hull.astype(bool)
+
+
 def guided_filter(guide: FloatArray, source: FloatArray, radius_px: int, epsilon: float) -> FloatArray:
     """Smooth a soft mask along the edges of a picture.
 
@@ -112,15 +121,16 @@ def guided_filter(guide: FloatArray, source: FloatArray, radius_px: int, epsilon
     mean_guide, mean_source = mean(guide), mean(source)
     a = (mean(guide * source) - mean_guide * mean_source) / (mean(guide * guide) - mean_guide**2 + np.float32(epsilon))
     b = mean_source - a * mean_guide
-    return np.clip(mean(a) * guide + mean(b), 0.0, 1.0)
+    return np.asarray(np.clip(mean(a) * guide + mean(b), 0.0, 1.0), dtype=np.float32)
 
 
-def snap_to_edges(rgb: npt.NDArray[np.uint8], alpha: FloatArray, reach_px: int = 6) -> FloatArray:
+def snap_to_edges(rgb: npt.NDArray[np.uint8], alpha: FloatArray, excluded: BoolArray, reach_px: int = 6) -> FloatArray:
     """Let the outline of a carried mask jump to the nearest strong edges of the picture.
 
     Args:
         rgb: (H, W, 3) uint8 RGB.
         alpha: (H, W) float32 in [0, 1].
+        excluded: (H, W) bool, what is known to be something else.
         reach_px: how far the outline may move.
     Returns: (H, W) float32 in [0, 1]. Source: GrabCut, Rother et al., SIGGRAPH 2004, one iteration.
     """
@@ -133,7 +143,7 @@ def snap_to_edges(rgb: npt.NDArray[np.uint8], alpha: FloatArray, reach_px: int =
     x0, y0, x1, y1 = (int(v) for v in box)
     labels = np.where(mask, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
     labels[inner] = cv2.GC_FGD
-    labels[~outer] = cv2.GC_BGD
+    labels[~outer | excluded] = cv2.GC_BGD
     part = np.ascontiguousarray(labels[y0:y1, x0:x1])
     models = np.zeros((1, 65)), np.zeros((1, 65))
     cv2.setRNGSeed(1)

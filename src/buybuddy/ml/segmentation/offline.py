@@ -8,8 +8,17 @@ import numpy as np
 
 from buybuddy.ml.segmentation.choosing import Candidate, choose_product, list_candidates
 from buybuddy.ml.segmentation.flow import MaskCarrier
-from buybuddy.ml.segmentation.hands import find_hands
-from buybuddy.ml.segmentation.masks import BoolArray, dilate, erode, fill_holes, find_components, mask_iou, snap_to_edges
+from buybuddy.ml.segmentation.hands import HandColours, learn_hand_colours
+from buybuddy.ml.segmentation.masks import (
+    BoolArray,
+    convex_hull,
+    dilate,
+    erode,
+    fill_holes,
+    find_components,
+    mask_iou,
+    snap_to_edges,
+)
 from buybuddy.ml.segmentation.protocol import FineMask, FloatArray, ProductView, Prompts, Tick, TrackedMask, UInt8Array
 from buybuddy.ml.segmentation.u2netp import U2NetP
 from buybuddy.ml.video.scan import spread_by_change
@@ -24,6 +33,13 @@ class _Carried(NamedTuple):
 
     alpha: FloatArray
     steps: int | None
+
+
+class _Fused(NamedTuple):
+    """The mean of what was said about one view, and the single opinions."""
+
+    alpha: FloatArray
+    parts: list[BoolArray]
 
 
 class OfflineSegmenter:
@@ -42,24 +58,17 @@ class OfflineSegmenter:
     ) -> list[TrackedMask]:
         """Find the thing that stands out through the clip; see `Segmenter.track`."""
         anchors = spread_by_change(list(changes), max(1, n_calls))
-        candidates: list[Candidate] = []
+        saliencies: list[FloatArray] = []
         for done, anchor in enumerate(anchors):
             tick(0.5 * done / len(anchors), f"looking for the product {done + 1}/{len(anchors)}")
-            candidates += self._stand_outs(anchor, thumbs_rgb[anchor])
-        chosen = choose_product(candidates)
+            height, width = thumbs_rgb[anchor].shape[:2]
+            square = self._network.saliency(thumbs_rgb[anchor])
+            saliencies.append(np.asarray(cv2.resize(square, (width, height)), dtype=np.float32))
+        chosen = choose_product(_list_stand_outs(anchors, [thumbs_rgb[a] for a in anchors], saliencies))
         masks = {a: chosen[a].component.mask if a in chosen else None for a in anchors}
         if not chosen:
             return [TrackedMask(np.zeros(t.shape[:2], dtype=np.float32), 0.0) for t in thumbs_rgb]
         return self._carry_between(thumbs_rgb, masks, tick)
-
-    def _stand_outs(self, anchor: int, rgb: UInt8Array) -> list[Candidate]:
-        height, width = rgb.shape[:2]
-        saliency = np.asarray(
-            cv2.resize(self._network.saliency(rgb), (width, height), interpolation=cv2.INTER_LINEAR), dtype=np.float32
-        )
-        foreground = saliency > 0.5
-        without_hands = foreground & ~find_hands(rgb, foreground)
-        return list_candidates(anchor, rgb, saliency, without_hands, _MIN_COMPONENT_FRACTION)
 
     def _carry_between(
         self, thumbs_rgb: Sequence[UInt8Array], masks: dict[int, BoolArray | None], tick: Tick
@@ -99,10 +108,17 @@ class OfflineSegmenter:
             tick(0.8 * done / len(asked), f"segmenting {done + 1}/{len(asked)}")
             raw[index] = self._network.saliency(views[index].rgb)
         greys = [np.asarray(cv2.cvtColor(v.rgb, cv2.COLOR_RGB2GRAY), dtype=np.uint8) for v in views]
+        fused = []
+        for index, view in enumerate(views):
+            tick(0.8 + 0.1 * index / n, f"joining masks {index + 1}/{n}")
+            fused.append(self._fuse(index, view, raw, greys, asked))
+        hands = learn_hand_colours(
+            [view.rgb for view in views], [f.alpha > 0.4 for f in fused], [view.prior > 0.5 for view in views]
+        )
         fine = []
         for index, view in enumerate(views):
-            tick(0.8 + 0.2 * index / n, f"joining masks {index + 1}/{n}")
-            fine.append(self._fuse(index, view, raw, greys, asked))
+            tick(0.9 + 0.1 * index / n, f"drawing outlines {index + 1}/{n}")
+            fine.append(_finish(view, fused[index], hands, has_own=index in raw))
         return fine
 
     def _fuse(
@@ -112,35 +128,55 @@ class OfflineSegmenter:
         raw: dict[int, FloatArray],
         greys: Sequence[UInt8Array],
         asked: Sequence[int],
-    ) -> FineMask:
+    ) -> _Fused:
         """Average what the network said here and on the neighbours, carried here, each pixel as sure as the flow is."""
         total = np.full(view.prior.shape, 1e-3, dtype=np.float32)
         summed = view.prior * np.float32(1e-3)
+        parts = [view.prior > 0.5]
         if index in raw:
             total += 1.0
             summed += raw[index]
+            parts = [raw[index] > 0.5]
         before = [i for i in asked if i < index][-_NEIGHBOURS:]
         after = [i for i in asked if i > index][:_NEIGHBOURS]
-        others = []
         for other in before + after:
             alpha, error = self._carrier.carry(greys[index], greys[other], raw[other])
             weight = np.exp(-error / _ERROR_SCALE) * np.float32(0.5 / (1 + 0.1 * abs(index - other)))
             total += weight
             summed += weight * alpha
-            others.append(restrict_to_prior(alpha, view.prior) > 0.5)
-        alpha_wide = summed / total
-        alpha = restrict_to_prior(alpha_wide, view.prior)
-        foreground = largest_near_prior(alpha > 0.5, view.prior)
-        hand = find_hands(view.rgb, alpha_wide > 0.4)
-        foreground = largest_near_prior(foreground & ~hand, view.prior)
-        own = restrict_to_prior(raw[index], view.prior) > 0.5 if index in raw else view.prior > 0.5
-        agreements = [mask_iou(foreground, own & ~hand), *(mask_iou(foreground, o & ~hand) for o in others)]
-        soft = np.where(dilate(foreground, 3), np.where(hand, 0.0, alpha), 0.0).astype(np.float32)
-        soft = np.maximum(soft, (fill_holes(foreground, 0.2) & ~foreground & ~hand).astype(np.float32))
-        if index not in raw:
-            soft = 0.25 * soft + 0.75 * snap_to_edges(view.rgb, soft)
-        confidence = float(np.median(agreements)) * outline_certainty(soft)
-        return FineMask(soft, hand.astype(np.float32), confidence)
+            parts.append(alpha > 0.5)
+        return _Fused(summed / total, parts)
+
+
+def _list_stand_outs(
+    anchors: Sequence[int], thumbs_rgb: Sequence[UInt8Array], saliencies: Sequence[FloatArray]
+) -> list[Candidate]:
+    """List everything in the anchors that may be the product, hands taken away."""
+    foregrounds = [np.asarray(saliency > 0.5, dtype=bool) for saliency in saliencies]
+    hands = learn_hand_colours(thumbs_rgb, foregrounds, foregrounds)
+    candidates: list[Candidate] = []
+    for anchor, rgb, saliency, foreground in zip(anchors, thumbs_rgb, saliencies, foregrounds, strict=True):
+        hand = hands.find_hand(rgb, foreground) if hands is not None else np.zeros_like(foreground)
+        rest = dilate(erode(foreground & ~hand, 1), 1)
+        candidates += list_candidates(anchor, rgb, saliency, rest, _MIN_COMPONENT_FRACTION)
+    return candidates
+
+
+def _finish(view: ProductView, fused: _Fused, hands: HandColours | None, *, has_own: bool) -> FineMask:
+    """Turn a fused mask into the product's: near the track, without the hand, with a clean outline."""
+    wide = fused.alpha > 0.4
+    hand = hands.find_hand(view.rgb, wide) if hands is not None else np.zeros_like(wide)
+    alpha = restrict_to_prior(fused.alpha, view.prior)
+    foreground = pieces_near_prior((alpha > 0.5) & ~hand, view.prior)
+    agreements = [
+        mask_iou(foreground, (restrict_to_prior(p.astype(np.float32), view.prior) > 0.5) & ~hand) for p in fused.parts
+    ]
+    soft = np.where(dilate(foreground, 3) & ~hand, alpha, 0.0).astype(np.float32)
+    soft = np.maximum(soft, (fill_holes(foreground, 0.2) & ~foreground & ~hand).astype(np.float32))
+    if not has_own:
+        soft = 0.25 * soft + 0.75 * snap_to_edges(view.rgb, soft, excluded=hand)
+    confidence = float(np.median(agreements)) * outline_certainty(soft)
+    return FineMask(soft, hand.astype(np.float32), confidence)
 
 
 def _blend(forward: _Carried, backward: _Carried) -> TrackedMask:
@@ -166,7 +202,7 @@ def restrict_to_prior(saliency: FloatArray, prior: FloatArray, reach: float = 0.
     mask = prior > 0.5
     if not mask.any():
         return saliency
-    allowed = dilate(mask, round(reach * float(np.sqrt(mask.sum()))))
+    allowed = dilate(convex_hull(mask), round(reach * float(np.sqrt(mask.sum()))))
     return np.where(allowed, saliency, np.float32(0))
 
 
@@ -183,15 +219,15 @@ def outline_certainty(alpha: FloatArray) -> float:
     return float(np.clip(1 - (width_px - 3.0) / 8.0, 0.0, 1.0))
 
 
-def largest_near_prior(mask: BoolArray, prior: FloatArray) -> BoolArray:
-    """Keep the largest piece of a mask and every piece of at least a tenth of it that meets the prior."""
+def pieces_near_prior(mask: BoolArray, prior: FloatArray) -> BoolArray:
+    """Keep the largest piece of a mask and every piece of at least a thirtieth of it that meets the prior."""
     pieces = find_components(mask, 12)
     if not pieces:
         return mask
-    expected = prior > 0.3
+    expected = convex_hull(prior > 0.3)
     kept = np.zeros_like(mask)
     meeting = [p for p in pieces if (p.mask & expected).sum() > 0.5 * p.area_px] or pieces[:1]
     for piece in meeting:
-        if piece.area_px >= 0.1 * meeting[0].area_px:
+        if piece.area_px >= 0.03 * meeting[0].area_px:
             kept |= piece.mask
     return kept

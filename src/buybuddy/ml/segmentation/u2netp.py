@@ -59,4 +59,4 @@ class U2NetP:
         tensor = ((scaled - _MEAN) / _STD).transpose(2, 0, 1)[None]
         self.n_calls += 1
         output = self._session.run([self._output], {self._input: np.ascontiguousarray(tensor)})[0]
-        return np.asarray(output, dtype=np.float32)[0, 0]
+        return np.asarray(output[0, 0], dtype=np.float32)

@@ -50,7 +50,8 @@ class CuttingOptions:
     min_mask_fraction: float = 0.01
     min_confidence: float = 0.6
     min_completeness: float = 0.985
-    max_occlusion: float = 0.5
+    occlusions: tuple[float, float] = (0.28, 0.5)
+    """What a hand may hide when enough freer frames are there, and at most."""
     min_look_similarity: float = 0.5
     min_relative_crispness: float = 0.7
     distances: tuple[float, float] = (8.0, 1.5)
@@ -123,7 +124,7 @@ def select_frames(
     views = [item.view for item in looked]
     fine = segmenter.refine(views, n_refine, lambda f, s: tick(0.5 + 0.5 * f, s)) if views else []
     frames = _judge(scan, looked, fine, options, rejected)
-    return Selection(frames, rejected)
+    return Selection(frames, Counter({reason: count for reason, count in rejected.items() if count}))
 
 
 def iter_cut_outs(
@@ -262,6 +263,7 @@ def _judge(
         measured.append((index, box, quality))
     measured = _same_product(measured, looked, fine, options, rejected)
     measured = _sharp_enough(measured, looked, scan, options, rejected)
+    measured = _freest(measured, options, rejected)
     signatures = [signature(looked[i].view.rgb, fine[i].alpha, box) for i, box, _ in measured]
     scores = [quality.score for _, _, quality in measured]
     distinct = choose_distinct(signatures, scores, options.distances, options.n_enough_frames, options.max_frames)
@@ -297,9 +299,20 @@ def _reason_to_reject(quality: Quality, options: CuttingOptions) -> str | None:
         return "cut off by the border"
     if quality.confidence < options.min_confidence:
         return "unsure outline"
-    if quality.occlusion > options.max_occlusion:
+    if quality.occlusion > options.occlusions[1]:
         return "hidden by a hand"
     return None
+
+
+def _freest(
+    measured: list[tuple[int, BoxXyxy, Quality]], options: CuttingOptions, rejected: Counter[str]
+) -> list[tuple[int, BoxXyxy, Quality]]:
+    """Leave out what a hand hides much of, as far as enough other frames are there."""
+    in_order = sorted(measured, key=lambda entry: entry[2].occlusion)
+    n_free = sum(entry[2].occlusion <= options.occlusions[0] for entry in in_order)
+    kept = in_order[: max(n_free, min(len(in_order), options.n_enough_frames // 2))]
+    rejected["hidden by a hand"] += len(in_order) - len(kept)
+    return sorted(kept, key=lambda entry: entry[0])
 
 
 def _same_product(

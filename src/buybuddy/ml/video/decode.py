@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import av
 import av.error
@@ -81,7 +80,7 @@ class DecodedFrame:
             format="rgb24",
             interpolation=Interpolation.AREA if width < frame.width else Interpolation.BILINEAR,
         )
-        rgb = converted.to_ndarray()
+        rgb = np.asarray(converted.to_ndarray(), dtype=np.uint8)
         if is_hdr(int(frame.color_trc)):
             rgb = tone_map(rgb, int(frame.color_trc))
         return rotate_upright(rgb, self.rotation_deg)
@@ -176,13 +175,13 @@ def _decoded_packets(container: InputContainer, stream: VideoStream) -> Iterator
             yield None  # the file breaks off here; what came before is still good
             return
         try:
-            frames: list[Any] = list(packet.decode())
+            frames = list(packet.decode())
         except (av.error.InvalidDataError, av.error.UndefinedError):
             yield None
             continue
         except av.error.EOFError:
             return
-        yield [frame for frame in frames if isinstance(frame, VideoFrame)]
+        yield frames
 
 
 def _open(path: Path) -> InputContainer:

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from buybuddy.ml.segmentation.masks import BoolArray, dilate, erode
+from buybuddy.ml.segmentation.masks import BoolArray, convex_hull, dilate, erode
 
 UInt8Array = npt.NDArray[np.uint8]
 FloatArray = npt.NDArray[np.float32]
@@ -102,10 +102,22 @@ def completeness(mask: BoolArray, open_sides: tuple[bool, bool, bool, bool], mar
 
 
 def occlusion(mask: BoolArray, hand: BoolArray, reach_px: int = 4) -> float:
-    """Return the share of the outline that runs along a hand."""
+    """Say how much of the product a hand hides.
+
+    Args:
+        mask: (H, W) bool, the visible product.
+        hand: (H, W) bool.
+        reach_px: how near to the outline a hand counts as cutting it.
+    Returns: the larger of two shares: of the outline that runs along the hand, and of the product's convex hull that
+        the hand takes.
+    """
     rim = outline(mask)
     total = int(rim.sum())
-    return float((rim & dilate(hand, reach_px)).sum()) / total if total and hand.any() else 0.0
+    if total == 0 or not hand.any():
+        return 0.0
+    hull = convex_hull(mask)
+    along = float((rim & dilate(hand, reach_px)).sum()) / total
+    return max(along, float((hull & hand).sum()) / max(int(hull.sum()), 1))
 
 
 def signature(rgb: UInt8Array, alpha: FloatArray, box_xyxy: tuple[float, float, float, float]) -> FloatArray:

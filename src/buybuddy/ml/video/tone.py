@@ -33,7 +33,7 @@ def tone_map(rgb: npt.NDArray[np.uint8], color_trc: int) -> npt.NDArray[np.uint8
     np.clip(linear, 0.0, None, out=linear)
     rolled_off = linear * (1 + linear / 16.0) / (1 + linear * 0.35) * 1.25
     coded = np.power(np.clip(rolled_off, 0.0, 1.0), 1 / 2.2)
-    return np.round(coded * 255).astype(np.uint8)
+    return np.asarray(np.round(coded * 255), dtype=np.uint8)
 
 
 @lru_cache(maxsize=2)
