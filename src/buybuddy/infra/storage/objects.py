@@ -1,6 +1,7 @@
 """Put, get, list and delete objects."""
 
 import hashlib
+import uuid
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
@@ -104,6 +105,12 @@ class ObjectStorage:
             raise NotFound(f"There is no object {key} in storage.") from None
         except (BaseError, OSError) as error:
             raise Unavailable(f"Storage did not give {key}: {error}") from error
+
+    def check_writable(self) -> None:
+        """Write and remove a small object. Raises: Unavailable."""
+        key = f"exports/checks/{uuid.uuid4()}"
+        self.put(key, b"ok")
+        self.delete_one(key)
 
     def list_keys(self, prefix: str) -> list[str]:
         """Return every key below a prefix that ends in a slash. Raises: Unavailable."""

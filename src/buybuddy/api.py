@@ -1,0 +1,86 @@
+"""The API process: `uvicorn buybuddy.api:create_app --factory`."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import APIRouter, Depends, FastAPI, Response
+
+from buybuddy.connections import database_url, open_storage, stage_setup
+from buybuddy.domain.accounts import routes as accounts
+from buybuddy.domain.accounts.access import Requires, Viewer
+from buybuddy.domain.accounts.passwords import Passwords
+from buybuddy.domain.activity import routes as activity
+from buybuddy.domain.dashboard import routes as dashboard
+from buybuddy.domain.jobs import routes as jobs
+from buybuddy.domain.products import routes as products
+from buybuddy.domain.search import routes as search
+from buybuddy.domain.videos import routes as videos
+from buybuddy.flow import build_board
+from buybuddy.infra.db import Database
+from buybuddy.infra.db.event_feed import EventFeed
+from buybuddy.infra.executors import LocalExecutor
+from buybuddy.infra.http import Platform, health, media
+from buybuddy.infra.http.metrics import RequestMetrics, render_metrics
+from buybuddy.infra.http.problems import Problem, add_problem_handlers
+from buybuddy.infra.http.web import add_web_pages
+from buybuddy.infra.logs import configure_logs
+from buybuddy.infra.queue import JobQueue
+from buybuddy.infra.storage import LinkSigner
+from buybuddy.settings import Settings
+
+API_PREFIX = "/api/v1"
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """Build the application; nothing is connected before it starts."""
+    settings = settings or Settings()
+    configure_logs(settings.log_level)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        dsn = database_url(settings)
+        db, queue = Database(dsn, pool_size=10), JobQueue(dsn)
+        queries = LocalExecutor(stage_setup(settings))
+        events = EventFeed(db)
+        app.state.platform = Platform(
+            settings, db, open_storage(settings), LinkSigner(settings.signing_key()), queue, queries, events
+        )
+        app.state.board = build_board(queue)
+        app.state.passwords = Passwords()
+        await events.start()
+        try:
+            yield
+        finally:
+            await events.stop()
+            await queries.close()
+            await db.close()
+
+    app = FastAPI(
+        title="Buybuddy AI Platform",
+        version="0.1.0",
+        summary="From product videos to recognition in real photos.",
+        lifespan=lifespan,
+        responses={"default": {"model": Problem, "description": "A problem document (RFC 9457)."}},
+    )
+    add_problem_handlers(app)
+    app.add_middleware(RequestMetrics)
+    add_routes(app)
+    add_web_pages(app, settings.web_dir)
+    return app
+
+
+def add_routes(app: FastAPI) -> None:
+    """Register every route; everything under the prefix but sign-in needs at least a viewer."""
+    public = APIRouter(prefix=API_PREFIX)
+    public.include_router(accounts.public_router)
+    closed = APIRouter(prefix=API_PREFIX, dependencies=[Depends(Requires("viewer"))])
+    for step in (accounts, dashboard, videos, products, search, jobs, activity):
+        closed.include_router(step.router)
+    app.include_router(health.router)
+    app.include_router(media.router)
+    app.include_router(public)
+    app.include_router(closed)
+
+    @app.get("/metrics", include_in_schema=False)
+    async def get_metrics(_: Viewer) -> Response:
+        return render_metrics()

@@ -1,0 +1,69 @@
+"""The worker process: takes jobs from the queue, runs their stages, applies their results."""
+
+import asyncio
+import contextlib
+import signal
+
+import structlog
+
+from buybuddy.connections import database_url, open_storage, stage_setup
+from buybuddy.domain.activity import repository as activity
+from buybuddy.domain.jobs.runner import JobRunner
+from buybuddy.errors import Unavailable
+from buybuddy.flow import build_apply_result, build_board
+from buybuddy.infra.db import Database
+from buybuddy.infra.executors import LocalExecutor
+from buybuddy.infra.logs import configure_logs
+from buybuddy.infra.queue import JobQueue
+from buybuddy.settings import Settings
+
+SWEEP_INTERVAL_S = 5.0
+
+log = structlog.get_logger(__name__)
+
+
+async def run_worker(settings: Settings) -> None:
+    """Work until SIGTERM or SIGINT; then stop what runs and queue it again."""
+    dsn = database_url(settings)
+    db, queue, storage = Database(dsn), JobQueue(dsn), open_storage(settings)
+    board = build_board(queue)
+    executor = LocalExecutor(stage_setup(settings), n_processes=settings.stage_processes)
+    runner = JobRunner(db, storage, board, executor, build_apply_result(board, storage))
+    stopping = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+
+    await executor.warm_up()
+    working = asyncio.create_task(queue.run_worker(runner.run, concurrency=settings.stage_processes))
+    sweeping = asyncio.create_task(_sweep(db, runner))
+    log.info("worker.ready", stage_processes=settings.stage_processes)
+    await asyncio.wait({working, asyncio.create_task(stopping.wait())}, return_when=asyncio.FIRST_COMPLETED)
+    await runner.stop()
+    for task in (sweeping, working):
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+    await executor.close()
+    await db.close()
+    log.info("worker.stopped")
+
+
+async def _sweep(db: Database, runner: JobRunner) -> None:
+    while True:
+        try:
+            await runner.sweep()
+            async with db.transaction() as session:
+                await activity.forget_old_events(session)
+        except Unavailable as error:
+            log.warning("sweep.skipped", detail=error.detail)
+        await asyncio.sleep(SWEEP_INTERVAL_S)
+
+
+def main() -> None:
+    settings = Settings()
+    configure_logs(settings.log_level)
+    asyncio.run(run_worker(settings))
+
+
+if __name__ == "__main__":
+    main()
