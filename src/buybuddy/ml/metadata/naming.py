@@ -20,11 +20,8 @@ class Phrase:
     text: str
     height: float
     y: float
-    n_views: int
+    views: frozenset[int]
     score: float
-    view: int
-    x: float
-    width: float
     is_cut: bool
 
 
@@ -72,11 +69,14 @@ def group_phrases(lines: Sequence[TextLine]) -> list[Phrase]:
         largest = max((item for item in whole if item.is_upright), key=lambda item: item.height, default=best)
         phrases.append(
             Phrase(
-                text=best.text, height=largest.height, y=largest.y, n_views=len({item.view for item in group}),
-                score=best.score, view=largest.view, x=largest.x,
-                width=largest.width, is_cut=all(item.is_cut for item in whole),
+                text=best.text,
+                height=largest.height,
+                y=largest.y,
+                views=frozenset(item.view for item in group),
+                score=best.score,
+                is_cut=all(item.is_cut for item in whole),
             )
-        )  # fmt: skip
+        )
     return sorted(phrases, key=lambda phrase: -phrase.height)
 
 
@@ -112,7 +112,7 @@ def _is_generic(text: str) -> bool:
 
 
 def _brand_worth(phrase: Phrase, tallest: float) -> float:
-    worth = phrase.height / tallest + 0.22 * (min(phrase.n_views, 4) - 1) + 0.3 * max(0.0, 0.6 - phrase.y)
+    worth = phrase.height / tallest + 0.22 * (min(len(phrase.views), 4) - 1) + 0.3 * max(0.0, 0.6 - phrase.y)
     worth -= 0.25 * max(0, len(phrase.text.split()) - 2)
     worth += 0.15 * (phrase.score - 0.9) - (0.5 if phrase.is_cut else 0.0)
     return worth - (0.6 if _is_generic(phrase.text) else 0.0)
@@ -153,6 +153,8 @@ def choose_names(lines: Sequence[TextLine]) -> Names:
             and not _is_same(phrase.text, product.text)
             and 0.3 * product.height < phrase.height < 2.2 * product.height
             and not phrase.text[:1].islower()
+            and phrase.views & product.views
+            and phrase.score >= 0.85
             and -0.4 * product.height < phrase.y - product.y < 3.0 * max(product.height, phrase.height)
         ]
         variant = min(
@@ -169,9 +171,9 @@ def choose_names(lines: Sequence[TextLine]) -> Names:
 
 
 def _name_worth(phrase: Phrase, brand: Phrase) -> float:
-    worth = phrase.height / brand.height + 0.1 * min(phrase.n_views - 1, 2)
+    worth = phrase.height / brand.height + 0.1 * min(len(phrase.views) - 1, 2)
     worth -= 0.8 * max(0.0, brand.y - phrase.y)  # names stand under the brand
-    worth -= 0.25 * max(0, len(phrase.text.split()) - 3) + (0.3 if phrase.is_cut else 0.0)
+    worth -= 0.25 * max(0, len(phrase.text.split()) - 3) + (0.12 if phrase.is_cut else 0.0)
     worth -= 0.3 if phrase.text[:1].islower() else 0.0  # the rest of a sentence or of a word
     return worth + (0.35 if _has_category_word(phrase.text) else 0.0)
 
@@ -210,7 +212,7 @@ def stack_lines(lines: Sequence[TextLine]) -> list[str]:
 def _find_description(lines: Sequence[TextLine], names: set[str]) -> str | None:
     best: str | None = None
     for line in lines:
-        if len(line.text.split()) < 3 or is_nutrition_text(line.text) or line.text in names or line.score < 0.85:
+        if not _opens_sentence(line) or line.text in names:
             continue
         texts = stack_lines([line, *(o for o in lines if o.view == line.view and _continues(line, o))])
         longest = max((t for t in texts if t.startswith(line.text)), key=len)
@@ -219,11 +221,23 @@ def _find_description(lines: Sequence[TextLine], names: set[str]) -> str | None:
     return best
 
 
+def _opens_sentence(line: TextLine) -> bool:
+    return (
+        len(line.text.split()) >= 3
+        and line.text[:1].isupper()
+        and line.score >= 0.9
+        and not line.is_cut
+        and _is_name_like(line.text)
+    )
+
+
 def _continues(line: TextLine, other: TextLine) -> bool:
     return (
         other is not line
         and 0 < other.y - line.y < 3.4 * line.height
         and 0.75 < other.height / max(line.height, 1e-6) < 1.3
+        and not other.is_cut
+        and other.text[:1].islower()
         and not is_nutrition_text(other.text)
         and parse_net_quantity(other.text) is None
     )

@@ -37,11 +37,12 @@ READER_NAME = "offline:zxing-cpp+pp-ocrv6/1"
 
 _N_BARCODE_VIEWS = 24
 _N_GLANCES = 12
-_N_TEXT_VIEWS = 5
+_N_TEXT_VIEWS = 7
 _BLURRED_BELOW = 25.0
 # "per 100 g" in small print is what a table refers to, not what is in the pack.
 _REFERENCE_AMOUNTS = ("100 g", "100 ml")
 _SMALL_PRINT = 0.03
+_NO_NUTRITION = NutritionReading()
 
 
 def read_metadata(views: Sequence[LabelView], expected_barcode: str | None, *, n_threads: int) -> ProductReading:
@@ -97,9 +98,9 @@ def build_reading(
     """
     names = choose_names(lines)
     stacked = stack_lines(lines)
-    quantity, pack = find_net_quantity(lines)
     category = find_category(lines)
     nutrition = read_nutrition(lines)
+    quantity, pack = find_net_quantity(lines, nutrition)
     issues = [*view_issues, *_compare_barcodes(barcodes_seen, expected_barcode)]
     if not lines and "no view of the product" not in issues:
         issues.append("no text could be read")
@@ -122,7 +123,9 @@ def build_reading(
     )
 
 
-def find_net_quantity(lines: Sequence[TextLine]) -> tuple[str | None, PackReading]:
+def find_net_quantity(
+    lines: Sequence[TextLine], nutrition: NutritionReading = _NO_NUTRITION
+) -> tuple[str | None, PackReading]:
     """Find the net quantity: the largest amount in print that is no row of the nutrition table.
 
     An amount seen in several views wins over one seen once; a multipack wins over the amount inside it.
@@ -130,6 +133,7 @@ def find_net_quantity(lines: Sequence[TextLine]) -> tuple[str | None, PackReadin
     weight: dict[str, float] = {}
     packs: dict[str, PackReading] = {}
     rows = [line for line in lines if is_nutrition_text(line.text)]
+    figures = set(vars(nutrition).values())
     tables = {row.view for row in rows if sum(other.view == row.view for other in rows) >= 2}
     for line in lines:
         parsed = parse_net_quantity(line.text)
@@ -141,7 +145,9 @@ def find_net_quantity(lines: Sequence[TextLine]) -> tuple[str | None, PackReadin
         bonus = 1.5 if pack.item_count else 1.0
         if line.view in tables or "." in text or "," in text:
             bonus *= 0.3  # rows of a table whose names were not read look like this
-        weight[text] = weight.get(text, 0.0) + line.height * line.score * bonus
+        if text in figures:
+            continue
+        weight[text] = max(weight.get(text, 0.0) * 1.15, line.height * line.score * bonus)
         packs[text] = pack
     if not weight:
         return None, PackReading()

@@ -16,6 +16,7 @@ from buybuddy.ml.metadata.reading import LabelView, TextLine
 _LONGEST_SIDE_PX = 900
 _GLANCE_SIDE_PX = 416
 _MIN_SCORE = 0.62
+_MIN_SIDEWAYS_SCORE = 0.9
 _LOCK = threading.Lock()
 
 
@@ -109,6 +110,8 @@ def read_text_lines(view: LabelView, index: int, *, n_threads: int) -> list[Text
         across = float(np.linalg.norm(quad[1] - quad[0]))
         down = float(np.linalg.norm(quad[3] - quad[0]))
         is_upright = down < 1.5 * across or len(text.strip()) < 3
+        if not is_upright and score < _MIN_SIDEWAYS_SCORE:
+            continue
         high, wide = (down, across) if is_upright else (across, down)
         lines.append(
             TextLine(

@@ -47,7 +47,7 @@ def choose_views(
     chosen = list(dict.fromkeys(first))[:n] or [int(worth.argmax())]
     while len(chosen) < min(n, len(views)):
         apart = np.min([np.linalg.norm(looks - looks[k], axis=1) for k in chosen], axis=0)
-        gain = apart * worth
+        gain = apart**2 * np.sqrt(worth)
         gain[chosen] = 0.0
         if gain.max() <= 0:
             break
