@@ -108,8 +108,8 @@ def _front_oval(picture: Picture, product: SampleProduct) -> None:
         tone = mix(ground, (0, 0, 0), 0.55)
         draw_fitted(picture, product.variant_flavor, (w / 2, y0 + strip * 0.74), w * 0.7, strip * 0.78, tone, 700)
     draw_motif(picture[int(h * 0.52) : int(h * 0.96)], product.look.motif, product.look.colours, seed_of(product))
-    _draw_claims(picture, product, h * 0.875, w * 0.115)
-    draw_text(picture, product.net_quantity, (w * 0.95, h * 0.98), int(w * 0.075), text_ink, 700, align="right")
+    _draw_claims(picture, product, h * 0.852, w * 0.105)
+    draw_text(picture, product.net_quantity, (w * 0.955, h * 0.982), int(w * 0.08), text_ink, 700, align="right")
 
 
 def _front_diagonal(picture: Picture, product: SampleProduct) -> None:
