@@ -1,0 +1,5 @@
+import { ProductsPage } from "@/features/products/products-page";
+
+export default function Page() {
+  return <ProductsPage />;
+}

@@ -1,0 +1,5 @@
+import { VideosPage } from "@/features/videos/videos-page";
+
+export default function Page() {
+  return <VideosPage />;
+}

@@ -1,0 +1,5 @@
+import { LoginPage } from "@/features/accounts/login-page";
+
+export default function Page() {
+  return <LoginPage />;
+}

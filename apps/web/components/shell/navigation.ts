@@ -1,0 +1,26 @@
+import {
+  Clapperboard,
+  LayoutDashboard,
+  ListChecks,
+  type LucideIcon,
+  Package,
+  ScanSearch,
+} from "lucide-react";
+
+type Entry = {
+  path: string;
+  name: "dashboard" | "videos" | "products" | "search" | "jobs";
+  icon: LucideIcon;
+};
+
+/** The sidebar. A page that gets built is one more line here (and its name under `navigation` in messages/). */
+export const NAVIGATION: Entry[] = [
+  { path: "/", name: "dashboard", icon: LayoutDashboard },
+  { path: "/videos", name: "videos", icon: Clapperboard },
+  { path: "/products", name: "products", icon: Package },
+  { path: "/search", name: "search", icon: ScanSearch },
+  { path: "/jobs", name: "jobs", icon: ListChecks },
+];
+
+export const isCurrent = (path: string, pathname: string) =>
+  path === "/" ? pathname === "/" : pathname === path || pathname.startsWith(`${path}/`);

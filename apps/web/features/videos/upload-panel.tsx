@@ -1,0 +1,71 @@
+"use client";
+
+import { CloudUpload } from "lucide-react";
+import { useEffect, useId, useState } from "react";
+import { useTranslations } from "use-intl";
+import { Button } from "@/components/ui/button";
+import { Checkbox } from "@/components/ui/checkbox";
+import { cn } from "@/components/ui/class-names";
+import { DropZone } from "@/components/ui/drop-zone";
+import { UploadList } from "./upload-list";
+import { uploadStore, useUploads } from "./upload-store";
+
+export const VIDEO_TYPES = "video/mp4,video/quicktime,video/webm,video/x-matroska,.mp4,.mov,.webm,.mkv";
+
+/** Keep the browser from closing the page while files travel. */
+function useLeaveWarning(isActive: boolean) {
+  useEffect(() => {
+    if (!isActive) return;
+    const warn = (event: BeforeUnloadEvent) => event.preventDefault();
+    window.addEventListener("beforeunload", warn);
+    return () => window.removeEventListener("beforeunload", warn);
+  }, [isActive]);
+}
+
+export function UploadPanel() {
+  const t = useTranslations("upload");
+  const processId = useId();
+  const [isProcessed, setIsProcessed] = useState(true);
+  const uploads = useUploads();
+  useLeaveWarning(uploads.some((one) => one.state === "waiting" || one.state === "sending"));
+
+  return (
+    <>
+      <DropZone
+        label={t("choose")}
+        accept={VIDEO_TYPES}
+        isMultiple
+        onFiles={(files) => uploadStore.add(files, isProcessed)}
+      >
+        {(choose, isOver) => (
+          <div
+            className={cn(
+              "flex items-center gap-4 rounded-lg border border-line-strong border-dashed bg-surface px-5 py-4 transition-colors",
+              isOver && "border-accent bg-accent-soft",
+            )}
+          >
+            <span className="grid size-10 shrink-0 place-items-center rounded-lg bg-accent-soft text-accent-text">
+              <CloudUpload className="size-5" aria-hidden />
+            </span>
+            <div className="min-w-0 flex-1">
+              <p className="font-medium text-sm">{t("drop")}</p>
+              <p className="text-ink-soft text-xs">{t("formats")}</p>
+            </div>
+            <label htmlFor={processId} className="flex items-center gap-2 text-ink-soft text-sm">
+              <Checkbox
+                id={processId}
+                checked={isProcessed}
+                onCheckedChange={(checked) => setIsProcessed(checked === true)}
+              />
+              {t("processAfter")}
+            </label>
+            <Button variant="primary" onClick={choose}>
+              {t("choose")}
+            </Button>
+          </div>
+        )}
+      </DropZone>
+      <UploadList uploads={uploads} />
+    </>
+  );
+}
