@@ -1,6 +1,5 @@
 """Stage: cut a product out of its video, keep clean frames, read what is printed on it."""
 
-import os
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import asdict
 from functools import lru_cache
@@ -39,14 +38,14 @@ _LISTEN_EVERY_S = 0.5
 _SCAN, _SELECT, _CUT, _READ = (0.0, 0.1), (0.1, 0.6), (0.6, 0.85), (0.85, 1.0)
 
 
-def segment_video(spec: SegmentVideoSpec, context: StageContext, n_threads: int | None = None) -> SegmentVideoResult:
+def segment_video(spec: SegmentVideoSpec, context: StageContext) -> SegmentVideoResult:
     """Turn one video into clean frames with their mattes, and read the label.
 
     Writes `frame_0000.png`, `mattes/frame_0000.png` and `thumbnails/frame_0000.webp`, ... under the output prefix.
     Raises: UnreadableMedia when the video cannot be decoded, StageFailed when there is no product in it,
         StageCancelled, Unavailable.
     """
-    n_threads = n_threads or os.cpu_count() or 1
+    n_threads = context.n_threads
     cv2.setNumThreads(n_threads)
     options = CuttingOptions(
         frame_size_px=spec.settings.frame_size_px,

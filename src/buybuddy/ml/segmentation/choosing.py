@@ -109,7 +109,7 @@ def _link_value(first: Candidate, second: Candidate) -> float:
     place = box_iou(first.component.box_xyxy, second.component.box_xyxy)
     areas = sorted((first.component.area_px, second.component.area_px))
     affinity = max(looks, min(1.0, 1.5 * place)) * (areas[0] / areas[1]) ** 0.5
-    return (affinity - _NEUTRAL_AFFINITY) * 2 * min(first.score, second.score)
+    return float((affinity - _NEUTRAL_AFFINITY) * 2 * min(first.score, second.score))
 
 
 def box_iou(first: BoxXyxy, second: BoxXyxy) -> float:

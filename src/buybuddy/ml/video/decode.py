@@ -153,7 +153,7 @@ def iter_frames(path: Path, n_threads: int = 1) -> Iterator[DecodedFrame]:
                 if frame.is_corrupt:
                     n_bad += 1
                     continue
-                time_s = frame.time if frame.time is not None else n_good * seconds_per_frame
+                time_s = n_good * seconds_per_frame if frame.pts is None else float(frame.time)
                 first_s = time_s if first_s is None else first_s
                 yield DecodedFrame(frame, n_good, time_s - first_s, aspect)
                 n_good += 1
@@ -201,12 +201,6 @@ def _video_stream(container: InputContainer) -> VideoStream:
     streams = [s for s in container.streams.video if not int(s.disposition) & _ATTACHED_PICTURE]
     if not streams:
         raise UnreadableMedia("The video cannot be read: the file holds no moving pictures.")
-    try:
-        name = streams[0].codec_context.name
-    except AttributeError as error:
-        raise UnreadableMedia("The video cannot be read: its format is unknown here.") from error
-    if not name:
-        raise UnreadableMedia("The video cannot be read: its format is unknown here.")
     return streams[0]
 
 

@@ -77,9 +77,8 @@ def _gradient(grey: FloatArray) -> FloatArray:
 
 def outline(mask: BoolArray, width_px: int = 1) -> BoolArray:
     """Return the rim of a (H, W) bool mask; the picture's border does not cut it open."""
-    return mask & ~np.asarray(
-        cv2.erode(mask.astype(np.uint8), np.ones((3, 3), np.uint8), iterations=width_px, borderValue=0), dtype=bool
-    )
+    inner = cv2.erode(mask.astype(np.uint8), np.ones((3, 3), np.uint8), iterations=width_px, borderValue=0)
+    return np.asarray(mask & (np.asarray(inner) == 0), dtype=bool)
 
 
 def completeness(mask: BoolArray, open_sides: tuple[bool, bool, bool, bool], margin_px: int = 2) -> float:
@@ -94,10 +93,13 @@ def completeness(mask: BoolArray, open_sides: tuple[bool, bool, bool, bool], mar
     total = int(rim.sum())
     if total == 0:
         return 0.0
-    border = np.zeros_like(mask)
+    left, top, right, bottom = open_sides
     m = margin_px
-    for is_open, part in zip(open_sides, (np.s_[:, :m], np.s_[:m], np.s_[:, -m:], np.s_[-m:]), strict=True):
-        border[part] |= is_open
+    border = np.zeros_like(mask)
+    border[:, :m] |= left
+    border[:m] |= top
+    border[:, -m:] |= right
+    border[-m:] |= bottom
     return 1.0 - float((rim & border).sum()) / total
 
 
