@@ -37,7 +37,8 @@ def draw_polygon(picture: Picture, points_xy: npt.ArrayLike, colour: Rgb) -> Non
 def draw_gradient(picture: Picture, top: Rgb, bottom: Rgb) -> None:
     """Fill a picture with a vertical gradient in place."""
     t = np.linspace(0, 1, picture.shape[0], dtype=np.float32)[:, None, None]
-    picture[:] = (np.array(top, np.float32) * (1 - t) + np.array(bottom, np.float32) * t + 0.5).astype(np.uint8)
+    column = np.array(top, np.float32) * (1 - t) + np.array(bottom, np.float32) * t + 0.5
+    picture[:] = column.astype(np.uint8)
 
 
 def draw_leaf(picture: Picture, base: tuple[float, float], length: float, angle_deg: float, colour: Rgb) -> None:

@@ -9,6 +9,7 @@ from PIL import Image
 from buybuddy.samples.artwork import draw_gradient, mix
 from buybuddy.samples.backdrop import draw_soft_shadow
 from buybuddy.samples.catalogue import Rgb, SampleProduct, list_sample_products
+from buybuddy.samples.hand import build_hand
 from buybuddy.samples.label import seed_of
 from buybuddy.samples.lettering import draw_text
 from buybuddy.samples.packages import build_package
@@ -107,7 +108,9 @@ def _draw_shelf(product: SampleProduct, rng: np.random.Generator, camera: Camera
     models: dict[str, Model] = {}
     visible: list[tuple[Model, Pose]] = []
     for item, x, y, z, yaw in stock:
-        model = models.setdefault(item.slug, build_package(item))
+        if item.slug not in models:
+            models[item.slug] = build_package(item)
+        model = models[item.slug]
         pose = build_pose(yaw, 0, 0, (x, y, z), 0)
         placed = pose.place(model.vertices)
         x0, y0, x1, y1 = bound_box(camera, [placed])
@@ -120,6 +123,28 @@ def _draw_shelf(product: SampleProduct, rng: np.random.Generator, camera: Camera
     for model, pose in visible:
         goods.draw(model, pose, camera, lamps, 1)
     goods.composite(picture)
+    return picture
+
+
+def _hold_before(
+    shelf: Picture, product: SampleProduct, rng: np.random.Generator, camera: Camera, lamps: Lamps
+) -> Picture:
+    """Put the product into a hand between the camera and the shelf, which falls out of focus."""
+    picture = np.asarray(cv2.GaussianBlur(shelf, (0, 0), 0.0042 * camera.height_px), np.uint8)
+    tall = product.look.size_cm[1]
+    forward = -camera.rotation[2]
+    lower = camera.position + forward * tall * float(rng.uniform(2.0, 2.5)) - camera.rotation[1] * tall * 0.06
+    is_left = bool(rng.random() < 0.5)
+    turn = float(rng.uniform(-0.5, 0.25)) * (-1 if is_left else 1)
+    facing = float(np.arctan2(-forward[0], -forward[2]))
+    pose = build_pose(
+        facing + turn, float(rng.uniform(-0.1, 0.25)), float(rng.normal() * 0.12), lower - (0, tall / 2, 0), tall / 2
+    )
+    product_model, hand = build_package(product), build_hand(product, rng, is_left=is_left)
+    layer = Layer((0, 0, camera.width_px, camera.height_px))
+    layer.draw(product_model, pose, camera, lamps, 1)
+    layer.draw(hand, pose, camera, lamps, 2)
+    layer.composite(picture)
     return picture
 
 
@@ -157,6 +182,10 @@ def write_sample_photo(product: SampleProduct, path: Path, *, seed: int = 0) -> 
     camera = look_at(
         eye, aim, roll_rad=float(rng.normal() * 0.035), focal_px=1.15 * h, width_px=w, height_px=h
     )  # fmt: skip
-    picture = _develop(_draw_shelf(product, rng, camera, lamps), rng)
-    Image.fromarray(picture).save(path, "JPEG", quality=int(rng.integers(82, 94)))
+    is_held = bool(rng.random() < 0.4)
+    picture = _draw_shelf(product, rng, camera, lamps)
+    if is_held:
+        picture = _hold_before(picture, product, rng, camera, lamps)
+    developed = _develop(picture, rng)
+    Image.fromarray(developed).save(path, "JPEG", quality=int(rng.integers(82, 94)))
     return path

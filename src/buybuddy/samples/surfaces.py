@@ -77,10 +77,9 @@ def build_model(patches: list[Patch]) -> Model:
         th, tw = patch.texture.shape[:2]
         left += _GUTTER_PX
         right = left + tw
-        columns = np.clip(np.arange(-_GUTTER_PX, tw + _GUTTER_PX), 0, tw - 1)
-        atlas[:, left - _GUTTER_PX : right + _GUTTER_PX] = patch.texture[np.minimum(np.arange(height), th - 1)][
-            :, columns
-        ]
+        atlas[:, left - _GUTTER_PX : right + _GUTTER_PX] = cv2.copyMakeBorder(
+            patch.texture, 0, height - th, _GUTTER_PX, _GUTTER_PX, cv2.BORDER_REPLICATE
+        )
         rows, n_columns = patch.points.shape[:2]
         u = (left + 0.5 + np.linspace(0, 1, n_columns) * (tw - 1)) / width
         v = (0.5 + np.linspace(0, 1, rows) * (th - 1)) / height
