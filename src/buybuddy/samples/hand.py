@@ -75,7 +75,7 @@ def _tube(
         t = np.linspace(0, 1, 9)[1:]
         direction = line[-1] - line[-2]
         direction = direction / np.linalg.norm(direction)
-        line = np.concatenate([line, line[-1] + direction * radii[-1].mean() * t[:, None]])
+        line = np.concatenate([line, line[-1] + direction * radii[-1].min() * t[:, None]])
         cap = np.sqrt(np.maximum(1 - t**2, 1e-4))[:, None]
         radii = np.concatenate([radii, radii[-1] * cap])
         outward = np.concatenate([outward, np.repeat(outward[-1:], len(t), axis=0)])
@@ -142,11 +142,9 @@ def _build_fingers(section: _Section, grip_y: float, rng: np.random.Generator, t
         run = np.linspace(0, 1, len(around)) * length
         y = grip_y + height + 0.22 * run - 0.012 * run**2
         path = np.stack([around[:, 0], y, around[:, 1]], 1)
-        root = np.array([[section.half_width + 2.0, grip_y + height * 0.85 - 1.6, 0.9]])
+        root = np.array([[section.half_width + 3.0, grip_y + height * 0.95 - 1.1, 0.5]])
         line = _smooth(np.concatenate([root, path]), 40)
-        centre = np.array([0.0, 0.0, 0.0])
-        outward = (line - centre) * (1, 0, 1)
-        outward = outward / np.maximum(np.array([section.half_width**2, 1.0, section.half_depth**2]), 1e-6)
+        outward = line * (1, 0, 1) / np.maximum(np.array([section.half_width**2, 1.0, section.half_depth**2]), 1e-6)
         joints = (0.2, 0.52, 0.78)
         patches.append(
             _tube(line, _swell(40, radius * 1.12, radius * 0.82, joints), outward,
@@ -156,38 +154,42 @@ def _build_fingers(section: _Section, grip_y: float, rng: np.random.Generator, t
 
 
 def _build_thumb(section: _Section, grip_y: float, rng: np.random.Generator, tone: Rgb) -> Patch:
-    radius = 1.05
-    around = section.follow(radius * 0.92, 1, section.half_depth * 0.6 + 4.2)
-    run = np.linspace(0, 1, len(around)) * (section.half_depth * 0.6 + 4.2)
-    y = grip_y - 1.4 + 0.42 * run
-    path = np.stack([around[:, 0], y, around[:, 1]], 1)[4:]
+    radius = 1.02
+    reach = section.half_depth * 0.6 + 4.6
+    around = section.follow(radius * 0.92, 1, reach)
+    y = grip_y - 1.2 + 0.36 * np.linspace(0, 1, len(around)) * reach
+    path = np.stack([around[:, 0], y, around[:, 1]], 1)[7:]
     a = section.half_width
-    root = np.array([[a + 2.6, grip_y - 6.2, 0.0], [a + 2.2, grip_y - 3.8, 0.7]])
+    root = np.array([[a + 5.6, grip_y - 5.4, 0.7], [a + 3.4, grip_y - 3.6, max(1.2, section.half_depth * 0.55)]])
     line = _smooth(np.concatenate([root, path]), 40)
     outward = line * (1, 0, 1) / np.array([section.half_width**2, 1.0, section.half_depth**2])
-    joints = (0.38, 0.72)
-    radii = _swell(40, radius * 1.55, radius * 0.86, joints)
+    outward += np.array([0.0, 0.0, 1.0]) * np.linspace(0.4, 0, 40)[:, None]
+    joints = (0.46, 0.76)
+    t = np.linspace(0, 1, 40)
+    ball = 1 + 0.75 * np.clip(1 - t / 0.45, 0, 1) ** 1.3  # the ball of the thumb
+    radii = _swell(40, radius * 1.12, radius * 0.86, joints) * ball[:, None]
     return _tube(line, radii, outward, _finger_skin(rng, tone, joints[1:]), 0.09, has_tip=True)
 
 
 def _build_arm(section: _Section, grip_y: float, rng: np.random.Generator, tone: Rgb) -> list[Patch]:
     a = section.half_width
-    knuckles = np.array([a + 1.75, grip_y + 0.4, 0.35])
-    wrist = np.array([a + 4.4, grip_y - 8.6, 0.6])
-    down = np.array([0.36, -1.0, 0.06])
+    knuckles = np.array([a + 1.5, grip_y + 0.5, -0.2])
+    wrist = np.array([a + 6.6, grip_y - 5.6, 0.9])
+    down = np.array([0.5, -0.86, 0.08])
     down = down / np.linalg.norm(down)
-    top = knuckles + np.array([-0.2, 3.4, 0.0])
-    palm_line = _smooth(np.stack([top, knuckles, (knuckles + wrist) / 2 + (0.5, 0, 0), wrist, wrist + 5 * down]), 36)
+    thin = np.array([[0.25, 0.15, 1.0]])
+    palm_line = _smooth(np.stack([wrist + 4 * down, wrist, (knuckles + wrist) / 2 + (0.3, -0.2, 0.2), knuckles]), 36)
     t = np.linspace(0, 1, 36)
-    broad = np.interp(t, [0, 0.1, 0.3, 0.55, 0.75, 1], [0.5, 1.5, 2.4, 2.6, 2.35, 2.55])
-    thick = np.interp(t, [0, 0.1, 0.3, 0.55, 0.75, 1], [0.5, 1.05, 1.45, 1.85, 1.9, 2.2])
-    outward = np.repeat(np.array([[1.0, 0.2, 0.0]]), 36, axis=0)
-    palm = _tube(palm_line, np.stack([broad, thick], 1), outward, _skin(rng, tone, 256, 192), 0.08)
-    arm_line = _smooth(np.stack([wrist + 3.5 * down, wrist + 10 * down, wrist + 45 * down]), 16)
+    broad = np.interp(t, [0, 0.25, 0.45, 0.65, 0.85, 1], [2.7, 2.75, 3.2, 3.75, 3.9, 3.5])
+    thick = np.interp(t, [0, 0.25, 0.45, 0.65, 0.85, 1], [2.25, 2.05, 2.0, 1.75, 1.35, 1.0])
+    palm = _tube(
+        palm_line, _blur_rows(np.stack([broad, thick], 1)), np.repeat(thin, 36, axis=0), _skin(rng, tone, 256, 192),
+        0.08, has_tip=True,
+    )  # fmt: skip
+    arm_line = _smooth(np.stack([wrist + 1.5 * down, wrist + 10 * down, wrist + 45 * down]), 16)
     s = np.linspace(0, 1, 16)
-    arm = np.stack([2.55 + 1.6 * s, 2.2 + 1.7 * s], 1)
-    outward = np.repeat(np.array([[1.0, 0.2, 0.0]]), 16, axis=0)
-    sleeve_line = _smooth(np.stack([wrist + 8.5 * down, wrist + 20 * down, wrist + 50 * down]), 24)
+    arm = np.stack([2.66 + 1.7 * s, 2.2 + 1.9 * s], 1)
+    sleeve_line = _smooth(np.stack([wrist + 9.5 * down, wrist + 20 * down, wrist + 50 * down]), 24)
     q = np.linspace(0, 1, 24)
     folds = 0.14 * np.sin(q * 40 + rng.uniform(0, 6)) * np.exp(-q)
     sleeve = np.stack([3.7 + 1.6 * q + folds, 3.4 + 1.6 * q + folds], 1)
@@ -195,9 +197,15 @@ def _build_arm(section: _Section, grip_y: float, rng: np.random.Generator, tone:
     cloth[10:16] = (cloth[10:16] * 0.7).astype(np.uint8)
     return [
         palm,
-        _tube(arm_line, arm, outward, _skin(rng, tone), 0.08),
-        _tube(sleeve_line, sleeve, np.repeat(outward[:1], 24, axis=0), cloth, 0.0),
+        _tube(arm_line, arm, np.repeat(thin, 16, axis=0), _skin(rng, tone), 0.08),
+        _tube(sleeve_line, sleeve, np.repeat(thin, 24, axis=0), cloth, 0.0),
     ]
+
+
+def _blur_rows(radii: _Points) -> _Points:
+    kernel = np.array([1, 4, 6, 4, 1]) / 16
+    padded = np.pad(radii, ((2, 2), (0, 0)), mode="edge")
+    return np.stack([np.convolve(padded[:, k], kernel, mode="valid") for k in range(2)], 1)
 
 
 def _mirror(model: Model) -> Model:

@@ -23,13 +23,13 @@ _LABEL_PX = 1240
 _METAL: Rgb = (188, 192, 198)
 
 
-def _solid(colour: Rgb, height: int = 64, width: int = 64, shade: float = 0.12) -> Picture:
+def _solid(colour: Rgb, height: int = 160, width: int = 512, shade: float = 0.12) -> Picture:
     picture = np.zeros((height, width, 3), np.uint8)
     draw_gradient(picture, mix(colour, (255, 255, 255), shade), mix(colour, (0, 0, 0), shade))
     return picture
 
 
-def _ribbed(colour: Rgb, height: int = 96, width: int = 512, n_ribs: int = 64) -> Picture:
+def _ribbed(colour: Rgb, height: int = 160, width: int = 512, n_ribs: int = 64) -> Picture:
     wave = 0.84 + 0.16 * np.cos(np.linspace(0, 2 * np.pi * n_ribs, width))
     return (np.array(colour) * wave[None, :, None] * np.ones((height, 1, 1))).astype(np.uint8)
 
@@ -111,8 +111,8 @@ def _build_can(product: SampleProduct) -> list[Patch]:
     gloss = product.look.gloss
     edge_top, edge_bottom = wrap[:1, ::8], wrap[-1:, ::8]
     is_tin = product.look.profile == "tin"
-    shoulder = _solid(_METAL, shade=0.2) if is_tin else np.repeat(edge_top, 32, axis=0)
-    foot = _solid(_METAL, shade=0.2) if is_tin else np.repeat(edge_bottom, 32, axis=0)
+    shoulder = _solid(_METAL, shade=0.2) if is_tin else np.repeat(edge_top, 96, axis=0)
+    foot = _solid(_METAL, shade=0.2) if is_tin else np.repeat(edge_bottom, 96, axis=0)
     bead = smooth_profile([[neck, h], [neck + 0.12, h + 0.06], [neck, h - 0.16]], 6)
     return [
         build_revolution(body, wrap, gloss, n_around=72),
