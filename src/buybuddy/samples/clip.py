@@ -22,6 +22,7 @@ from buybuddy.samples.surfaces import Model, Picture
 Mask = npt.NDArray[np.bool_]
 
 _PRODUCT, _HAND = 1, 2
+_GRAIN_ROOM_PX = 64
 
 
 @dataclass(frozen=True)
@@ -203,6 +204,15 @@ def _build_stage(
     return _Stage(product, build_package(product), hand, backdrop, script, width_px, height_px, duration_s), rng
 
 
+def _to_noisy_yuv(picture: Picture, grain: npt.NDArray[np.int8], rng: np.random.Generator) -> npt.NDArray[np.uint8]:
+    """Turn RGB into planar YUV 4:2:0 and add sensor noise to its luma, from a random place in `grain`."""
+    h, w = picture.shape[:2]
+    planes = np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2YUV_I420), np.uint8)
+    dx, dy = (int(v) for v in rng.integers(0, _GRAIN_ROOM_PX, 2))
+    planes[:h] = cv2.add(planes[:h], grain[dy : dy + h, dx : dx + w], dtype=cv2.CV_8U)
+    return planes
+
+
 def write_sample_clip(
     product: SampleProduct,
     path: Path,
@@ -231,7 +241,9 @@ def write_sample_clip(
     if width_px % 2 or height_px % 2 or n_frames < 1:
         raise ValueError("width_px and height_px must be even, and the clip must hold a frame")
     stage, rng = _build_stage(product, seed, has_hand, width_px, height_px, duration_s)
-    grain = (rng.normal(size=(height_px + 64, width_px + 64, 3)) * stage.script.noise).astype(np.int8)
+    grain = (rng.normal(size=(height_px + _GRAIN_ROOM_PX, width_px + _GRAIN_ROOM_PX)) * stage.script.noise).astype(
+        np.int8
+    )
     packed = np.zeros((n_frames, (height_px * width_px + 7) // 8), np.uint8)
     codec: Literal["libx264", "mpeg4"] = "libx264" if "libx264" in av.codecs_available else "mpeg4"
     with av.open(str(path), "w", options={"fflags": "+bitexact"}) as container:
@@ -242,11 +254,7 @@ def write_sample_clip(
         for index in range(n_frames):
             picture, mask = _render_frame(stage, index / n_frames, 1 / n_frames)
             packed[index] = np.packbits(mask)
-            dx, dy = (int(v) for v in rng.integers(0, 64, 2))
-            noisy = np.asarray(
-                cv2.add(picture, grain[dy : dy + height_px, dx : dx + width_px], dtype=cv2.CV_8U), np.uint8
-            )
-            frame = av.VideoFrame.from_ndarray(noisy, format="rgb24")
+            frame = av.VideoFrame.from_ndarray(_to_noisy_yuv(picture, grain, rng), format="yuv420p")
             frame.pts = index
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))

@@ -9,8 +9,8 @@ import numpy.typing as npt
 Picture = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
 
-_LIGHT_STEP_PX = 9
-_GUTTER_PX = 3 * _LIGHT_STEP_PX
+_LIGHT_STEP_PX = 14
+_GUTTER_PX = 2 * _LIGHT_STEP_PX
 
 
 @dataclass(frozen=True)
