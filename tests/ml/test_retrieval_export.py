@@ -10,6 +10,7 @@ import pytest
 
 from buybuddy.errors import Misconfigured
 from buybuddy.ml.retrieval.export_encoder import build_test_picture, export_encoder, find_encoder_weights
+from buybuddy.ml.retrieval.photo_centre import build_photo_centre
 from buybuddy.ml.retrieval.torch_checkpoint import read_state_dict
 
 # (blocks, kernel, stride, expansion, channels out) of each stage, written down apart from the code under test.
@@ -24,7 +25,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def reference_features(pixels: np.ndarray) -> np.ndarray:
+def reference_vectors(pixels: np.ndarray) -> np.ndarray:
     """Run the network with PyTorch's own operators on weights read by PyTorch itself."""
     torch = pytest.importorskip("torch")
     functional = torch.nn.functional
@@ -53,7 +54,8 @@ def reference_features(pixels: np.ndarray) -> np.ndarray:
                 x = x + skipped if x.shape == skipped.shape else x
                 number += 1
         x = functional.relu6(convolve(x, "_conv_head", "_bn1"))
-        return np.asarray(x.mean(dim=(2, 3)).numpy())
+        unit = functional.normalize(x.pow(3).mean(dim=(2, 3)).pow(1 / 3))
+        return np.asarray(functional.normalize(unit - torch.from_numpy(build_photo_centre())).numpy())
 
 
 def test_the_exported_network_equals_the_pytorch_one(exported: Path) -> None:
@@ -61,9 +63,9 @@ def test_the_exported_network_equals_the_pytorch_one(exported: Path) -> None:
         [build_test_picture(), np.random.default_rng(0).normal(size=(1, 3, 224, 224)).astype(np.float32)]
     )
     session = onnxruntime.InferenceSession(exported, providers=["CPUExecutionProvider"])
-    features = session.run(["features"], {"pixels": pixels})[0]
-    assert features.shape == (2, 1280)
-    np.testing.assert_allclose(features, reference_features(pixels), atol=1e-4)
+    vectors = session.run(["vectors"], {"pixels": pixels})[0]
+    assert vectors.shape == (2, 1280)
+    np.testing.assert_allclose(vectors, reference_vectors(pixels), atol=1e-5)
 
 
 def test_weights_read_by_us_equal_weights_read_by_pytorch() -> None:

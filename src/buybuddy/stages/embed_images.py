@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from buybuddy.errors import NotFound, StageFailed, UnreadableMedia
 from buybuddy.ml.images import read_image_rgb, read_matte
-from buybuddy.ml.retrieval.encoder import EMBEDDING_DIM, Encoder
+from buybuddy.ml.retrieval.encoder import EMBEDDING_DIM, Encoder, Views
 from buybuddy.stages.context import StageContext
 from buybuddy.stages.specs import EmbedImagesResult, EmbedImagesSpec, EncoderIdentity, ImageFailure, ImageInput
 
@@ -38,23 +38,19 @@ def embed_images(spec: EmbedImagesSpec, context: StageContext) -> EmbedImagesRes
     blocks: list[FloatArray] = []
     n_done = 0
     for batch in _batches(spec.images):
-        context.raise_if_cancelled()
-        context.report(n_done / len(spec.images), f"embedding {n_done}/{len(spec.images)}")
-        pictures: list[UInt8Array] = []
-        mattes: list[UInt8Array | None] = []
+        prepared: list[Views] = []
         for image in batch:
+            context.raise_if_cancelled()
+            context.report(n_done / len(spec.images), f"embedding {n_done}/{len(spec.images)}")
+            n_done += 1
             try:
-                picture, matte = _read(image, context)
+                prepared.append(encoder.prepare(*_read(image, context)))
             except (UnreadableMedia, NotFound) as error:
                 failures.append(ImageFailure(image_id=image.image_id, reason=error.detail))
                 context.log("image_left_out", image_id=image.image_id, reason=error.detail)
                 continue
             image_ids.append(image.image_id)
-            pictures.append(picture)
-            mattes.append(matte)
-        if pictures:
-            blocks.append(encoder.embed(pictures, mattes))
-        n_done += len(batch)
+        blocks.append(encoder.embed_prepared(prepared))
     if spec.images and not image_ids:
         raise StageFailed(f"None of {len(spec.images)} pictures could be read; the first: {failures[0].reason}")
     vectors = np.concatenate(blocks) if blocks else np.empty((0, EMBEDDING_DIM), dtype=np.float32)

@@ -18,6 +18,7 @@ FloatArray = npt.NDArray[np.float32]
 FEATURE_DIM = 1280
 INPUT_SIDE_PX = 224
 _BATCH_NORM_EPSILON = 1e-3
+_GEM_EXPONENT = 3.0
 _OPSET = 17
 _IR_VERSION = 8
 
@@ -59,6 +60,10 @@ class _GraphBuilder:
         if value.shape != shape:
             raise ValueError(f"{name} has shape {value.shape}, expected {shape}")
         return value
+
+    def add_constant(self, name: str, value: float | FloatArray) -> str:
+        self.initializers.append(numpy_helper.from_array(np.asarray(value, np.float32), name))
+        return name
 
     def add(self, op: str, inputs: list[str], output: str, **attributes: Any) -> str:
         self.nodes.append(helper.make_node(op, inputs, [output], name=output, **attributes))
@@ -107,14 +112,17 @@ class _GraphBuilder:
             raise ValueError(f"the weights do not fit the network: left over are {sorted(self._unused)[:5]}")
 
 
-def build_encoder_graph(weights: Mapping[str, npt.NDArray[np.generic]], metadata: Mapping[str, str]) -> onnx.ModelProto:
-    """Build the network up to its pooled features; the classifier is left out.
+def build_encoder_graph(
+    weights: Mapping[str, npt.NDArray[np.generic]], metadata: Mapping[str, str], centre: FloatArray | None = None
+) -> onnx.ModelProto:
+    """Build the network up to its pooled features, and what makes vectors of them; the classifier is left out.
 
     Args:
         weights: the whole state dict; names and shapes must fit exactly.
         metadata: kept in the file as its properties.
-    Returns: a model from `pixels` (n, 3, 224, 224) float32, normalised RGB, to `features` (n, 1280) float32
-        in [0, 6], averages of ReLU6 activations.
+        centre: (1280,) float32, subtracted from the unit features before they are made unit again; None for nothing.
+    Returns: a model from `pixels` (n, 3, 224, 224) float32, normalised RGB, to `vectors` (n, 1280) float32 unit rows.
+        Pooling is GeM with exponent 3. Source: Radenović et al., arXiv:1711.02512; decision in docs/experiments.md.
     Raises: ValueError when the weights do not fit.
     """
     graph = _GraphBuilder(weights)
@@ -125,16 +133,22 @@ def build_encoder_graph(weights: Mapping[str, npt.NDArray[np.generic]], metadata
             x = _add_block(graph, x, f"_blocks.{number}", stage, is_first=position == 0)
             number += 1
     x = graph.add_relu6(graph.add_convolution(x, "_conv_head", "_bn1", (320, FEATURE_DIM)))
-    pooled = graph.add("GlobalAveragePool", [x], "pooled")
-    graph.add("Flatten", [pooled], "features", axis=1)
     graph.check_all_used({"_fc.weight", "_fc.bias"})
+    x = graph.add("Pow", [x, graph.add_constant("gem", _GEM_EXPONENT)], "powered")
+    x = graph.add("GlobalAveragePool", [x], "averaged")
+    x = graph.add("Pow", [x, graph.add_constant("gem_inverse", 1 / _GEM_EXPONENT)], "rooted")
+    x = graph.add("Flatten", [x], "flat", axis=1)
+    x = graph.add("LpNormalization", [x], "unit_features", axis=1, p=2)
+    if centre is not None:
+        x = graph.add("Sub", [x, graph.add_constant("centre", centre)], "centred")
+    graph.add("LpNormalization", [x], "vectors", axis=1, p=2)
     side = INPUT_SIDE_PX
     model = helper.make_model(
         helper.make_graph(
             graph.nodes,
             "efficientnet-lite0",
             [helper.make_tensor_value_info("pixels", TensorProto.FLOAT, ["n", 3, side, side])],
-            [helper.make_tensor_value_info("features", TensorProto.FLOAT, ["n", FEATURE_DIM])],
+            [helper.make_tensor_value_info("vectors", TensorProto.FLOAT, ["n", FEATURE_DIM])],
             graph.initializers,
         ),
         producer_name="buybuddy",

@@ -11,10 +11,13 @@ import onnxruntime
 from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidGraph, InvalidProtobuf, NoSuchFile
 
 from buybuddy.errors import Misconfigured
-from buybuddy.ml.retrieval.preparation import PREPARATION, prepare_image, to_pixels
+from buybuddy.ml.retrieval.preparation import PREPARATION, PhotoViews, prepare_frame, prepare_photo, to_pixels
+from buybuddy.ml.segmentation.u2netp import U2NetP, find_weights
 
 UInt8Array = npt.NDArray[np.uint8]
 FloatArray = npt.NDArray[np.float32]
+
+Views = tuple[UInt8Array, ...]
 
 ENCODER_FILE = "efficientnet-lite0.onnx"
 EMBEDDING_DIM = 1280
@@ -48,8 +51,10 @@ class Encoder:
     def __init__(self, models_dir: Path, n_threads: int = 1) -> None:
         path = models_dir / ENCODER_FILE
         command = f"python -m buybuddy.ml.retrieval.export_encoder --output {path}"
+        self._n_threads = max(1, n_threads)
+        self._segmenter: U2NetP | None = None
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = max(1, n_threads)
+        options.intra_op_num_threads = self._n_threads
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
         try:
@@ -64,25 +69,46 @@ class Encoder:
         self.facts = EncoderFacts(properties["encoder"], properties["weights_sha256"], PREPARATION, EMBEDDING_DIM)
 
     def embed(self, images_rgb: Sequence[UInt8Array], mattes: Sequence[UInt8Array | None]) -> FloatArray:
-        """Embed pictures, each with its matte or as it is.
+        """Embed pictures: cut-outs with their mattes, photos without.
 
         Args:
             images_rgb: (H, W, 3) uint8 RGB each, of any size.
-            mattes: one (H, W) uint8 or None for each picture.
+            mattes: for each picture its (H, W) uint8 matte, or None: then the product in it is looked for.
         Returns: (n, 1280) float32, rows of unit length.
         """
-        prepared = [prepare_image(rgb, matte) for rgb, matte in zip(images_rgb, mattes, strict=True)]
+        prepared = [self.prepare(rgb, matte) for rgb, matte in zip(images_rgb, mattes, strict=True)]
         return self.embed_prepared(prepared)
 
-    def embed_prepared(self, prepared: Sequence[UInt8Array]) -> FloatArray:
-        """Embed (224, 224, 3) uint8 RGB pictures that `prepare_image` or its parts have made."""
+    def prepare(self, rgb: UInt8Array, matte: UInt8Array | None) -> Views:
+        """Make the views that one picture is embedded from: one of a cut-out, three of a photo."""
+        return self.prepare_photo(rgb).prepared if matte is None else (prepare_frame(rgb, matte),)
+
+    def embed_prepared(self, prepared: Sequence[Views]) -> FloatArray:
+        """Embed pictures that `prepare` has seen: (n, 1280) float32 unit rows, one for each picture."""
+        vectors = self.embed_views([view for views in prepared for view in views])
+        fused = np.empty((len(prepared), EMBEDDING_DIM), dtype=np.float32)
+        end = 0
+        for row, views in enumerate(prepared):
+            start, end = end, end + len(views)
+            fused[row] = fuse_views(vectors[start:end])
+        return fused
+
+    def prepare_photo(self, rgb: UInt8Array) -> PhotoViews:
+        """Find the product in a photo and prepare its views; see `preparation.prepare_photo`."""
+        if self._segmenter is None:
+            self._segmenter = U2NetP(find_weights(), self._n_threads)
+        return prepare_photo(rgb, self._segmenter)
+
+    def embed_views(self, prepared: Sequence[UInt8Array]) -> FloatArray:
+        """Embed prepared (224, 224, 3) uint8 RGB views: (n, 1280) float32 unit rows."""
         vectors = np.empty((len(prepared), EMBEDDING_DIM), dtype=np.float32)
         for start in range(0, len(prepared), _BATCH_SIZE):
-            batch = np.stack(prepared[start : start + _BATCH_SIZE])
-            vectors[start : start + len(batch)] = self._run(batch)
+            pixels = to_pixels(np.stack(prepared[start : start + _BATCH_SIZE]))
+            vectors[start : start + len(pixels)] = self._session.run(["vectors"], {"pixels": pixels})[0]
         return vectors
 
-    def _run(self, batch: UInt8Array) -> FloatArray:
-        features = np.asarray(self._session.run(["features"], {"pixels": to_pixels(batch)})[0], dtype=np.float32)
-        norms = np.linalg.norm(features, axis=1, keepdims=True)
-        return np.asarray(features / np.maximum(norms, np.float32(1e-12)), dtype=np.float32)
+
+def fuse_views(vectors: FloatArray) -> FloatArray:
+    """Average the (n, d) unit vectors of one picture's views into one (d,) unit vector."""
+    mean = vectors.mean(axis=0)
+    return np.asarray(mean / max(float(np.linalg.norm(mean)), 1e-12), dtype=np.float32)

@@ -1,69 +1,111 @@
-"""What a picture goes through before the encoder: one way for frames, photos and queries."""
+"""What a picture goes through before the encoder: one way for frames, stored photos and queries.
+
+A frame comes with its matte and gives one view: the product on white, its box stretched to the square. A photo gives
+three, whose vectors are averaged: the middle of the photo, the box of what stands out there, and that cut out on grey.
+What was tried besides, with figures, is in docs/experiments.md.
+"""
+
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from buybuddy.ml.segmentation.masks import mask_to_xyxy
+from buybuddy.ml.segmentation.masks import BoolArray, find_components, mask_to_xyxy
+from buybuddy.ml.segmentation.u2netp import U2NetP
 
 UInt8Array = npt.NDArray[np.uint8]
 FloatArray = npt.NDArray[np.float32]
 IntBoxXyxy = tuple[int, int, int, int]
 
 # Change this name with anything in this file that changes a single number that reaches the network.
-PREPARATION = "white-square-224/1"
+PREPARATION = "white-frame+middle-box-cutout/1"
 SIDE_PX = 224
-_WHITE = 255
+_WHITE = (255, 255, 255)
+_GREY = (124, 116, 104)  # the mean colour of ImageNet
 _MARGIN_FRACTION = 0.06
+_MIDDLE_FRACTION = 0.7
+_SEARCH_FRACTION = 0.75
+_MIN_PIECE_FRACTION = 0.01
+# How much larger a piece may be for each pixel that it is farther from the middle; in pixels of the 320-pixel saliency.
+_SIZE_WEIGHT = 0.3
 # The network was trained on (value - 127) / 128. Source: github.com/tensorflow/tpu, efficientnet/lite.
 _MEAN, _SCALE = 127.0, 128.0
 
 
-def prepare_image(rgb: UInt8Array, matte: UInt8Array | None = None) -> UInt8Array:
-    """Bring one picture to the square that the network sees.
-
-    With a matte, the product is laid on white and its box, with a small margin, fills the square; without one the
-    whole picture is used. Sides are padded with white, never squeezed.
+@dataclass(frozen=True)
+class PhotoViews:
+    """What one photo is embedded from.
 
     Args:
-        rgb: (H, W, 3) uint8 RGB, of any background when there is a matte.
-        matte: (H, W) uint8, 255 where the product is; one that is empty is ignored.
+        prepared: (224, 224, 3) uint8 RGB each.
+        product_box_xyxy: the thing taken for the product, in pixels of the photo; None when nothing stands out.
+    """
+
+    prepared: tuple[UInt8Array, ...]
+    product_box_xyxy: IntBoxXyxy | None
+
+
+def prepare_frame(rgb: UInt8Array, matte: UInt8Array) -> UInt8Array:
+    """Lay a cut-out on white and stretch its box, with a small margin, to the square.
+
+    Args:
+        rgb: (H, W, 3) uint8 RGB on black.
+        matte: (H, W) uint8, 255 where the product is; when it is empty, the whole picture is used.
     Returns: (224, 224, 3) uint8 RGB.
     """
-    if matte is not None:
-        box = mask_to_xyxy(matte > 127)
-        if box is not None:
-            x0, y0, x1, y1 = expand_box((int(box[0]), int(box[1]), int(box[2]), int(box[3])), rgb.shape[:2])
-            rgb = lay_on_white(rgb[y0:y1, x0:x1], matte[y0:y1, x0:x1])
-    return resize_square(pad_to_square(rgb))
+    box = _box_of(matte > 127)
+    if box is None:
+        return resize_square(rgb)
+    x0, y0, x1, y1 = _expand(box, rgb)
+    return resize_square(_lay_on(rgb[y0:y1, x0:x1], matte[y0:y1, x0:x1].astype(np.float32) / np.float32(255), _WHITE))
 
 
-def lay_on_white(rgb: UInt8Array, matte: UInt8Array) -> UInt8Array:
-    """Composite (H, W, 3) uint8 RGB over white by a (H, W) uint8 matte."""
-    alpha = matte.astype(np.float32)[..., None] / 255
-    return np.asarray(np.rint(rgb * alpha + _WHITE * (1 - alpha)), dtype=np.uint8)
+def prepare_photo(rgb: UInt8Array, segmenter: U2NetP) -> PhotoViews:
+    """Find the thing in the middle of a photo and prepare the views that the photo is embedded from.
+
+    Args:
+        rgb: (H, W, 3) uint8 RGB, upright.
+        segmenter: the saliency network.
+    """
+    middle = resize_square(_crop(rgb, _middle_box(rgb, _MIDDLE_FRACTION)))
+    searched = _middle_box(rgb, _SEARCH_FRACTION)
+    part = _crop(rgb, searched)
+    alpha = find_middle_thing(part, segmenter)
+    box = None if alpha is None else _box_of(alpha > 0.5)
+    if alpha is None or box is None:
+        return PhotoViews((middle, resize_square(part)), None)
+    x0, y0, x1, y1 = _expand(box, part)
+    cut = _pad_to_square(_lay_on(part[y0:y1, x0:x1], alpha[y0:y1, x0:x1], _GREY), _GREY)
+    views = (middle, resize_square(part[y0:y1, x0:x1]), resize_square(cut))
+    left, top = searched[:2]
+    return PhotoViews(views, (left + box[0], top + box[1], left + box[2], top + box[3]))
 
 
-def expand_box(box_xyxy: IntBoxXyxy, shape_hw: tuple[int, int]) -> IntBoxXyxy:
-    """Widen a box by the margin on each side, of its longer side, as far as the picture goes."""
-    x0, y0, x1, y1 = box_xyxy
-    margin = round(_MARGIN_FRACTION * max(x1 - x0, y1 - y0))
-    return max(0, x0 - margin), max(0, y0 - margin), min(shape_hw[1], x1 + margin), min(shape_hw[0], y1 + margin)
+def find_middle_thing(rgb: UInt8Array, segmenter: U2NetP) -> FloatArray | None:
+    """Return the matte of the piece that stands out and is large and near the middle; None when nothing stands out.
 
+    Args:
+        rgb: (H, W, 3) uint8 RGB.
+    Returns: (H, W) float32 in [0, 1], its outline sharpened: the network sees a soft halo as a thing of its own.
+    """
+    saliency = segmenter.saliency(rgb)
+    pieces = find_components(saliency > 0.5, max(1, round(_MIN_PIECE_FRACTION * saliency.size)))
+    if not pieces:
+        return None
+    middle = saliency.shape[0] / 2
 
-def pad_to_square(rgb: UInt8Array) -> UInt8Array:
-    """Add white on two sides, so that the picture is in the middle of a square."""
-    height, width = rgb.shape[:2]
-    side = max(height, width)
-    top, left = (side - height) // 2, (side - width) // 2
-    padded = cv2.copyMakeBorder(
-        rgb, top, side - height - top, left, side - width - left, cv2.BORDER_CONSTANT, value=(_WHITE,) * 3
-    )
-    return np.asarray(padded, dtype=np.uint8)
+    def cost(centre_xy: tuple[float, float], area_px: int) -> float:
+        return float(np.hypot(centre_xy[0] - middle, centre_xy[1] - middle) - _SIZE_WEIGHT * np.sqrt(area_px))
+
+    chosen = min(pieces, key=lambda piece: cost(piece.centre_xy, piece.area_px))
+    reach = cv2.dilate(chosen.mask.astype(np.uint8), np.ones((5, 5), np.uint8))
+    soft = cv2.resize(saliency * reach, (rgb.shape[1], rgb.shape[0]), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(np.clip((soft - 0.3) / 0.4, 0, 1), dtype=np.float32)
 
 
 def resize_square(rgb: UInt8Array) -> UInt8Array:
-    """Resize a picture to 224×224: averaged when it shrinks, cubic when it grows."""
+    """Stretch a picture to 224×224: averaged when it shrinks, cubic when it grows."""
     interpolation = cv2.INTER_AREA if max(rgb.shape[:2]) > SIDE_PX else cv2.INTER_CUBIC
     return np.asarray(cv2.resize(rgb, (SIDE_PX, SIDE_PX), interpolation=interpolation), dtype=np.uint8)
 
@@ -72,3 +114,42 @@ def to_pixels(prepared: UInt8Array) -> FloatArray:
     """Turn (n, 224, 224, 3) uint8 RGB into the network's (n, 3, 224, 224) float32."""
     scaled = (prepared.astype(np.float32) - np.float32(_MEAN)) / np.float32(_SCALE)
     return np.ascontiguousarray(scaled.transpose(0, 3, 1, 2))
+
+
+def _box_of(mask: BoolArray) -> IntBoxXyxy | None:
+    box = mask_to_xyxy(mask)
+    return None if box is None else (int(box[0]), int(box[1]), int(box[2]), int(box[3]))
+
+
+def _middle_box(rgb: UInt8Array, fraction: float) -> IntBoxXyxy:
+    """Return the square in the middle whose side is a fraction of the shorter side."""
+    height, width = rgb.shape[:2]
+    side = max(1, int(min(height, width) * fraction))
+    left, top = (width - side) // 2, (height - side) // 2
+    return left, top, left + side, top + side
+
+
+def _crop(rgb: UInt8Array, box_xyxy: IntBoxXyxy) -> UInt8Array:
+    x0, y0, x1, y1 = box_xyxy
+    return rgb[y0:y1, x0:x1]
+
+
+def _expand(box_xyxy: IntBoxXyxy, rgb: UInt8Array) -> IntBoxXyxy:
+    """Widen a box by the margin, of its longer side, as far as the picture goes."""
+    x0, y0, x1, y1 = box_xyxy
+    margin = round(_MARGIN_FRACTION * max(x1 - x0, y1 - y0))
+    return max(0, x0 - margin), max(0, y0 - margin), min(rgb.shape[1], x1 + margin), min(rgb.shape[0], y1 + margin)
+
+
+def _lay_on(rgb: UInt8Array, alpha: FloatArray, background: tuple[int, int, int]) -> UInt8Array:
+    """Composite (H, W, 3) uint8 RGB over a colour by a (H, W) float32 matte in [0, 1]."""
+    weight = alpha[..., None]
+    return np.asarray(np.rint(rgb * weight + np.array(background, np.float32) * (1 - weight)), dtype=np.uint8)
+
+
+def _pad_to_square(rgb: UInt8Array, colour: tuple[int, int, int]) -> UInt8Array:
+    height, width = rgb.shape[:2]
+    side = max(height, width)
+    top, left = (side - height) // 2, (side - width) // 2
+    edges = (top, side - height - top, left, side - width - left)
+    return np.asarray(cv2.copyMakeBorder(rgb, *edges, cv2.BORDER_CONSTANT, value=colour), dtype=np.uint8)
