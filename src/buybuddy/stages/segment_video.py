@@ -12,6 +12,7 @@ from buybuddy.errors import StageFailed
 from buybuddy.ml.metadata.reader import read_metadata
 from buybuddy.ml.metadata.reading import LabelView
 from buybuddy.ml.segmentation.offline import OfflineSegmenter
+from buybuddy.ml.segmentation.people import PeopleDetector, find_people_weights
 from buybuddy.ml.segmentation.protocol import Segmenter
 from buybuddy.ml.segmentation.u2netp import U2NetP, find_weights
 from buybuddy.ml.video.crop import CutOut, resize_square
@@ -84,7 +85,9 @@ def segment_video(spec: SegmentVideoSpec, context: StageContext) -> SegmentVideo
 @lru_cache(maxsize=2)
 def load_segmenter(n_threads: int) -> Segmenter:
     """Return the offline segmenter, loaded once in the life of the stage process."""
-    return OfflineSegmenter(U2NetP(find_weights(), n_threads))
+    weights = find_people_weights()
+    people = PeopleDetector(weights) if weights else None
+    return OfflineSegmenter(U2NetP(find_weights(), n_threads), people)
 
 
 def _read_labels(

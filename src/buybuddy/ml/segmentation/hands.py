@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from buybuddy.ml.segmentation.masks import dilate, erode, fill_holes, find_components
+from buybuddy.ml.segmentation.masks import BoxXyxy, dilate, erode, fill_holes, find_components
 
 UInt8Array = npt.NDArray[np.uint8]
 BoolArray = npt.NDArray[np.bool_]
@@ -94,7 +94,10 @@ class HandColours:
 
 
 def learn_hand_colours(
-    pictures_rgb: Sequence[UInt8Array], foregrounds: Sequence[BoolArray], products: Sequence[BoolArray]
+    pictures_rgb: Sequence[UInt8Array],
+    foregrounds: Sequence[BoolArray],
+    products: Sequence[BoolArray],
+    palms: Sequence[Sequence[BoxXyxy]],
 ) -> HandColours | None:
     """Learn the colours of the hand and of the product from the pictures in which an arm is clear to see.
 
@@ -102,21 +105,31 @@ def learn_hand_colours(
         pictures_rgb: (H, W, 3) uint8 RGB each.
         foregrounds: (H, W) bool, everything that stands out.
         products: (H, W) bool, what was followed as the product; it may still hold some of the hand.
+        palms: boxes of palms that a detector found; an empty sequence for a picture without any.
     Returns: None when there is no hand, or too little of one to be sure.
     """
     hand = np.zeros(_N_BINS, dtype=np.float32)
     product = np.zeros(_N_BINS, dtype=np.float32)
-    n_with_arm = 0
-    for rgb, foreground, mask in zip(pictures_rgb, foregrounds, products, strict=True):
-        arm = find_arms(rgb, foreground)
+    n_with_arm = n_with_palm = 0
+    for rgb, foreground, mask, boxes in zip(pictures_rgb, foregrounds, products, palms, strict=True):
+        arm = find_arms(rgb, foreground) | _skin_in_boxes(rgb, boxes)
+        n_with_palm += bool(boxes)
         bins = _bins(rgb)
         if arm.any():
             n_with_arm += 1
             hand += np.bincount(bins[erode(arm, 2)], minlength=_N_BINS)
         product += np.bincount(bins[mask & ~dilate(arm, 4)], minlength=_N_BINS)
-    if n_with_arm < max(2, 0.12 * len(pictures_rgb)) or not hand.any() or not product.any():
+    is_sure = n_with_palm >= 2 or n_with_arm >= max(2, 0.12 * len(pictures_rgb))
+    if not is_sure or not hand.any() or not product.any():
         return None
     return HandColours(_smooth(hand), _smooth(product))
+
+
+def _skin_in_boxes(rgb: UInt8Array, boxes: Sequence[BoxXyxy]) -> BoolArray:
+    inside = np.zeros(rgb.shape[:2], dtype=bool)
+    for x0, y0, x1, y1 in boxes:
+        inside[max(0, round(y0)) : max(0, round(y1)), max(0, round(x0)) : max(0, round(x1))] = True
+    return inside & skin_mask(rgb) if boxes else inside
 
 
 def _bins(rgb: UInt8Array) -> npt.NDArray[np.intp]:

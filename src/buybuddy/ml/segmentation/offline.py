@@ -1,6 +1,7 @@
 """The segmenter that needs no download and no GPU: u2netp on a few pictures, optical flow between them."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import cv2
@@ -11,6 +12,7 @@ from buybuddy.ml.segmentation.flow import MaskCarrier
 from buybuddy.ml.segmentation.hands import HandColours, learn_hand_colours
 from buybuddy.ml.segmentation.masks import (
     BoolArray,
+    BoxXyxy,
     convex_hull,
     dilate,
     erode,
@@ -19,12 +21,14 @@ from buybuddy.ml.segmentation.masks import (
     mask_iou,
     snap_to_edges,
 )
+from buybuddy.ml.segmentation.people import PeopleDetector
 from buybuddy.ml.segmentation.protocol import FineMask, FloatArray, ProductView, Prompts, Tick, TrackedMask, UInt8Array
 from buybuddy.ml.segmentation.u2netp import U2NetP
 from buybuddy.ml.video.scan import spread_by_change
 
 _MIN_COMPONENT_FRACTION = 0.004
 _NEIGHBOURS = 2
+_N_PEOPLE_VIEWS = 14
 _ERROR_SCALE = 10.0
 
 
@@ -45,8 +49,9 @@ class _Fused(NamedTuple):
 class OfflineSegmenter:
     """u2netp with tracking; texts and clicks are left aside."""
 
-    def __init__(self, network: U2NetP) -> None:
+    def __init__(self, network: U2NetP, people: PeopleDetector | None = None) -> None:
         self._network = network
+        self._people = people
         self._carrier = MaskCarrier()
 
     @property
@@ -64,7 +69,9 @@ class OfflineSegmenter:
             height, width = thumbs_rgb[anchor].shape[:2]
             square = self._network.saliency(thumbs_rgb[anchor])
             saliencies.append(np.asarray(cv2.resize(square, (width, height)), dtype=np.float32))
-        chosen = choose_product(_list_stand_outs(anchors, [thumbs_rgb[a] for a in anchors], saliencies))
+        seen = [thumbs_rgb[anchor] for anchor in anchors]
+        palms = [self._find_palms(rgb) for rgb in seen]
+        chosen = choose_product(_list_stand_outs(anchors, seen, saliencies, palms))
         masks = {a: chosen[a].component.mask if a in chosen else None for a in anchors}
         if not chosen:
             return [TrackedMask(np.zeros(t.shape[:2], dtype=np.float32), 0.0) for t in thumbs_rgb]
@@ -112,14 +119,27 @@ class OfflineSegmenter:
         for index, view in enumerate(views):
             tick(0.8 + 0.1 * index / n, f"joining masks {index + 1}/{n}")
             fused.append(self._fuse(index, view, raw, greys, asked))
+        asked_people = set(np.linspace(0, n - 1, min(n, _N_PEOPLE_VIEWS)).round().astype(int).tolist())
+        palms: list[list[BoxXyxy]] = []
+        for index, view in enumerate(views):
+            tick(0.9, "looking for hands")
+            palms.append(self._find_palms(view.rgb) if index in asked_people else [])
         hands = learn_hand_colours(
-            [view.rgb for view in views], [f.alpha > 0.4 for f in fused], [view.prior > 0.5 for view in views]
+            [view.rgb for view in views], [f.alpha > 0.4 for f in fused], [view.prior > 0.5 for view in views], palms
         )
         fine = []
         for index, view in enumerate(views):
             tick(0.9 + 0.1 * index / n, f"drawing outlines {index + 1}/{n}")
-            fine.append(_finish(view, fused[index], hands, has_own=index in raw))
+            mask = _finish(view, fused[index], hands, has_own=index in raw)
+            is_person = index in asked_people and self._is_person(view.rgb, fused[index].alpha > 0.5)
+            fine.append(replace(mask, is_person=is_person))
         return fine
+
+    def _find_palms(self, rgb: UInt8Array) -> list[BoxXyxy]:
+        return [palm.box_xyxy for palm in self._people.find_palms(rgb)] if self._people else []
+
+    def _is_person(self, rgb: UInt8Array, mask: BoolArray) -> bool:
+        return self._people is not None and self._people.is_person(rgb, mask)
 
     def _fuse(
         self,
@@ -149,11 +169,14 @@ class OfflineSegmenter:
 
 
 def _list_stand_outs(
-    anchors: Sequence[int], thumbs_rgb: Sequence[UInt8Array], saliencies: Sequence[FloatArray]
+    anchors: Sequence[int],
+    thumbs_rgb: Sequence[UInt8Array],
+    saliencies: Sequence[FloatArray],
+    palms: Sequence[Sequence[BoxXyxy]],
 ) -> list[Candidate]:
     """List everything in the anchors that may be the product, hands taken away."""
     foregrounds = [np.asarray(saliency > 0.5, dtype=bool) for saliency in saliencies]
-    hands = learn_hand_colours(thumbs_rgb, foregrounds, foregrounds)
+    hands = learn_hand_colours(thumbs_rgb, foregrounds, foregrounds, palms)
     candidates: list[Candidate] = []
     for anchor, rgb, saliency, foreground in zip(anchors, thumbs_rgb, saliencies, foregrounds, strict=True):
         hand = hands.find_hand(rgb, foreground) if hands is not None else np.zeros_like(foreground)

@@ -64,11 +64,13 @@ class FineMask:
         alpha: (320, 320) float32 in [0, 1].
         hand: (320, 320) float32 in [0, 1], what was taken for a hand beside or before the product.
         confidence: [0, 1], how well network, track and neighbours agree.
+        is_person: somebody's face sits on top of it; only some views are looked at for that.
     """
 
     alpha: FloatArray
     hand: FloatArray
     confidence: float
+    is_person: bool = False
 
 
 class Segmenter(Protocol):

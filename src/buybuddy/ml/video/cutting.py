@@ -38,6 +38,7 @@ UInt8Array = npt.NDArray[np.uint8]
 FloatArray = npt.NDArray[np.float32]
 
 _MEASURED_SIDE_PX = 700
+_MIN_PERSON_VIEWS = 3
 
 
 @dataclass(frozen=True)
@@ -252,6 +253,9 @@ def _judge(
 ) -> list[ChosenFrame]:
     """Measure every candidate, leave out the bad ones with a reason, then the ones that repeat another."""
     measured: list[tuple[int, BoxXyxy, Quality]] = []
+    if sum(mask.is_person for mask in fine) >= _MIN_PERSON_VIEWS:
+        rejected["a person and no product"] += len(fine)
+        return []
     for index, (item, mask) in enumerate(zip(looked, fine, strict=True)):
         product = mask.alpha > 0.5
         box = mask_to_xyxy(product)
