@@ -14,7 +14,7 @@ export function replaceJob<T extends Items<Job>>(list: T, job: Job): T {
 }
 
 export function attachJob(video: Video, job: Job): Video {
-  if (job.subject?.kind !== "video" || job.subject.id !== video.id) return video;
+  if (job.subject.kind !== "video" || job.subject.id !== video.id) return video;
   if (video.job && video.job.id !== job.id && video.job.created_at > job.created_at) return video;
   return { ...video, job };
 }

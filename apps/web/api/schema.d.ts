@@ -4,6 +4,46 @@
  */
 
 export interface paths {
+    "/health": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Health
+         * @description Say that the process is alive; nothing outside it is asked.
+         */
+        get: operations["getHealth"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/ready": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Readiness
+         * @description Say whether requests can be served; 503 names what is missing.
+         */
+        get: operations["getReadiness"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/auth/login": {
         parameters: {
             query?: never;
@@ -13,7 +53,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Login */
+        /**
+         * Login
+         * @description Sign in with a password.
+         */
         post: operations["login"];
         delete?: never;
         options?: never;
@@ -28,8 +71,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Get Me */
-        get: operations["get_me"];
+        /**
+         * Get Me
+         * @description Return who is signed in.
+         */
+        get: operations["getMe"];
         put?: never;
         post?: never;
         delete?: never;
@@ -47,8 +93,75 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Logout */
+        /**
+         * Logout
+         * @description End the session; its cookie and its token stop working at once.
+         */
         post: operations["logout"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/api-keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Api Keys
+         * @description List the keys of whoever is signed in.
+         */
+        get: operations["listApiKeys"];
+        put?: never;
+        /**
+         * Create Api Key
+         * @description Create a key with one's own role. A key cannot create another.
+         */
+        post: operations["createApiKey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/api-keys/{key_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Delete Api Key
+         * @description Revoke a key.
+         */
+        delete: operations["deleteApiKey"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/dashboard": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Dashboard
+         * @description Return counts with last week's change, running jobs and recent activity.
+         */
+        get: operations["getDashboard"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -64,8 +177,11 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Upload Videos */
-        post: operations["upload_videos"];
+        /**
+         * Upload Videos
+         * @description Take videos in. The same bytes twice are one video; a file that is no video is listed with the reason.
+         */
+        post: operations["uploadVideos"];
         delete?: never;
         options?: never;
         head?: never;
@@ -79,8 +195,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List Videos */
-        get: operations["list_videos"];
+        /**
+         * List Videos
+         * @description List videos, newest first; `search` matches the file name or the whole barcode.
+         */
+        get: operations["listVideos"];
         put?: never;
         post?: never;
         delete?: never;
@@ -96,8 +215,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Get Video Queue */
-        get: operations["get_video_queue"];
+        /**
+         * Get Video Queue
+         * @description Say how many videos are where, and list those that wait and those that run.
+         */
+        get: operations["getVideoQueue"];
         put?: never;
         post?: never;
         delete?: never;
@@ -115,8 +237,11 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Process Videos */
-        post: operations["process_videos"];
+        /**
+         * Process Videos
+         * @description Process videos: one job each; those beyond the free slots wait. 429 when there is no free slot at all.
+         */
+        post: operations["processVideos"];
         delete?: never;
         options?: never;
         head?: never;
@@ -130,12 +255,18 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Get Video */
-        get: operations["get_video"];
+        /**
+         * Get Video
+         * @description Return one video.
+         */
+        get: operations["getVideo"];
         put?: never;
         post?: never;
-        /** Delete Video */
-        delete: operations["delete_video"];
+        /**
+         * Delete Video
+         * @description Remove a video; a product that came from it keeps its frames.
+         */
+        delete: operations["deleteVideo"];
         options?: never;
         head?: never;
         patch?: never;
@@ -150,8 +281,11 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Retry Video */
-        post: operations["retry_video"];
+        /**
+         * Retry Video
+         * @description Process one video again; its old frames stay until the new run has succeeded.
+         */
+        post: operations["retryVideo"];
         delete?: never;
         options?: never;
         head?: never;
@@ -165,8 +299,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List Products */
-        get: operations["list_products"];
+        /**
+         * List Products
+         * @description List products; `search` is the beginning of any barcode or a part of the name or brand.
+         */
+        get: operations["listProducts"];
         put?: never;
         post?: never;
         delete?: never;
@@ -182,8 +319,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List Product Categories */
-        get: operations["list_product_categories"];
+        /**
+         * List Categories
+         * @description List the categories that products have, with how many have each.
+         */
+        get: operations["listCategories"];
         put?: never;
         post?: never;
         delete?: never;
@@ -199,16 +339,25 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Get Product */
-        get: operations["get_product"];
+        /**
+         * Get Product
+         * @description Return one product.
+         */
+        get: operations["getProduct"];
         put?: never;
         post?: never;
-        /** Delete Product */
-        delete: operations["delete_product"];
+        /**
+         * Delete Product
+         * @description Remove a product with its barcodes, images and stored objects.
+         */
+        delete: operations["deleteProduct"];
         options?: never;
         head?: never;
-        /** Edit Product */
-        patch: operations["edit_product"];
+        /**
+         * Edit Product
+         * @description Change fields of a product; 409 when somebody else has changed it since it was read.
+         */
+        patch: operations["editProduct"];
         trace?: never;
     };
     "/api/v1/products/{product_id}/frames": {
@@ -218,8 +367,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List Product Frames */
-        get: operations["list_product_frames"];
+        /**
+         * List Product Images
+         * @description List a product's images by type.
+         */
+        get: operations["listProductImages"];
         put?: never;
         post?: never;
         delete?: never;
@@ -237,8 +389,11 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Search By Photo */
-        post: operations["search_by_photo"];
+        /**
+         * Search By Photo
+         * @description Find the products that a photo shows, nearest first.
+         */
+        post: operations["searchByPhoto"];
         delete?: never;
         options?: never;
         head?: never;
@@ -252,8 +407,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List Jobs */
-        get: operations["list_jobs"];
+        /**
+         * List Jobs
+         * @description List jobs, newest first.
+         */
+        get: operations["listJobs"];
         put?: never;
         post?: never;
         delete?: never;
@@ -269,9 +427,32 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Get Queue Status */
-        get: operations["get_queue_status"];
+        /**
+         * Get Queue Status
+         * @description Say for each type how many slots there are, how many are taken and how many jobs wait.
+         */
+        get: operations["getQueueStatus"];
         put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs/limits/{job_type}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Set Job Limit
+         * @description Change how many jobs of a type may run at once.
+         */
+        put: operations["setJobLimit"];
         post?: never;
         delete?: never;
         options?: never;
@@ -286,8 +467,31 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Get Job */
-        get: operations["get_job"];
+        /**
+         * Get Job
+         * @description Return one job.
+         */
+        get: operations["getJob"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs/{job_id}/logs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Job Logs
+         * @description List a job's log lines, oldest first.
+         */
+        get: operations["listJobLogs"];
         put?: never;
         post?: never;
         delete?: never;
@@ -305,8 +509,11 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Cancel Job */
-        post: operations["cancel_job"];
+        /**
+         * Cancel Job
+         * @description Cancel a job; one that runs stops within seconds.
+         */
+        post: operations["cancelJob"];
         delete?: never;
         options?: never;
         head?: never;
@@ -322,42 +529,11 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Retry Job */
-        post: operations["retry_job"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/jobs/{job_id}/logs": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** List Job Logs */
-        get: operations["list_job_logs"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/dashboard": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Get Dashboard */
-        get: operations["get_dashboard"];
-        put?: never;
-        post?: never;
+        /**
+         * Retry Job
+         * @description Start a failed or cancelled job again, as a new job.
+         */
+        post: operations["retryJob"];
         delete?: never;
         options?: never;
         head?: never;
@@ -371,8 +547,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Stream Events */
-        get: operations["stream_events"];
+        /**
+         * Stream Events
+         * @description Follow changes as they are committed; `Last-Event-ID` replays what was missed.
+         */
+        get: operations["streamEvents"];
         put?: never;
         post?: never;
         delete?: never;
@@ -385,9 +564,15 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
-        /** Activity */
-        Activity: {
-            /** Id */
+        /**
+         * ActivityOut
+         * @description Who did what to which row, when.
+         */
+        ActivityOut: {
+            /**
+             * Id
+             * Format: uuid
+             */
             id: string;
             /**
              * At
@@ -395,93 +580,183 @@ export interface components {
              */
             at: string;
             /** Actor */
-            actor: string | null;
+            actor: string;
             /** Action */
             action: string;
-            subject: components["schemas"]["Subject"] | null;
+            subject: components["schemas"]["ActivitySubject"];
         };
-        /** Body_search_by_photo */
-        Body_search_by_photo: {
+        /** ActivitySubject */
+        ActivitySubject: {
+            /** Kind */
+            kind: string;
+            /** Id */
+            id: string | null;
+            /** Label */
+            label: string;
+        };
+        /**
+         * ApiKeyCreated
+         * @description The key itself, shown this once.
+         */
+        ApiKeyCreated: {
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Name */
+            name: string;
+            /** Prefix */
+            prefix: string;
+            /**
+             * Role
+             * @enum {string}
+             */
+            role: "viewer" | "operator" | "engineer" | "admin";
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Last Used At */
+            last_used_at: string | null;
+            /** Expires At */
+            expires_at: string | null;
+            /** Key */
+            key: string;
+        };
+        /** ApiKeyIn */
+        ApiKeyIn: {
+            /** Name */
+            name: string;
+            /**
+             * Expires In Days
+             * @default 90
+             */
+            expires_in_days: number | null;
+        };
+        /** ApiKeyOut */
+        ApiKeyOut: {
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Name */
+            name: string;
+            /** Prefix */
+            prefix: string;
+            /**
+             * Role
+             * @enum {string}
+             */
+            role: "viewer" | "operator" | "engineer" | "admin";
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Last Used At */
+            last_used_at: string | null;
+            /** Expires At */
+            expires_at: string | null;
+        };
+        /** Body_searchByPhoto */
+        Body_searchByPhoto: {
             /** Photo */
             photo: string;
         };
-        /** Body_upload_videos */
-        Body_upload_videos: {
+        /** Body_uploadVideos */
+        Body_uploadVideos: {
             /** Files */
             files: string[];
-            /** Barcode */
+            /**
+             * Barcode
+             * @description What the videos show, when it is known.
+             */
             barcode?: string | null;
         };
-        /** CategoryCount */
-        CategoryCount: {
+        /** CategoryOut */
+        CategoryOut: {
             /** Category */
             category: string;
             /** Count */
             count: number;
         };
-        /** Count */
+        /**
+         * Count
+         * @description How many there are, and how many of them came in the last seven days.
+         */
         Count: {
             /** Total */
             total: number;
             /** Last Week */
             last_week: number;
         };
-        /** Counts */
-        Counts: {
+        /** DashboardCounts */
+        DashboardCounts: {
             products: components["schemas"]["Count"];
             videos_processed: components["schemas"]["Count"];
-            datasets: components["schemas"]["Count"];
             embeddings: components["schemas"]["Count"];
         };
-        /** Dashboard */
-        Dashboard: {
-            counts: components["schemas"]["Counts"];
+        /** DashboardOut */
+        DashboardOut: {
+            counts: components["schemas"]["DashboardCounts"];
             /** Running Jobs */
-            running_jobs: components["schemas"]["Job"][];
+            running_jobs: components["schemas"]["JobOut"][];
             /** Recent Activity */
-            recent_activity: components["schemas"]["Activity"][];
+            recent_activity: components["schemas"]["ActivityOut"][];
         };
-        /** EncoderName */
-        EncoderName: {
-            /** Name */
-            name: string;
-            /** Preprocessing */
-            preprocessing: string;
-            /** Dim */
-            dim: number;
-        };
-        /** FrameQuality */
+        /**
+         * FrameQuality
+         * @description Measures of one cut-out; all in [0, 1] but `sharpness`, a variance of the Laplacian inside the mask.
+         */
         FrameQuality: {
             /** Sharpness */
             sharpness: number;
-            /** Mask Fraction */
+            /**
+             * Mask Fraction
+             * @description Mask area over the area of the source frame.
+             */
             mask_fraction: number;
-            /** Completeness */
+            /**
+             * Completeness
+             * @description 1 when nothing of the outline touches the picture's border.
+             */
             completeness: number;
-            /** Occlusion */
+            /**
+             * Occlusion
+             * @description Share of the outline hidden by a hand or another thing; 0 is free.
+             */
             occlusion: number;
-            /** Confidence */
+            /**
+             * Confidence
+             * @description How sure the segmenter is of this mask.
+             */
             confidence: number;
-            /** Score */
+            /**
+             * Score
+             * @description What the primary image is chosen by.
+             */
             score: number;
         };
-        /** Frames */
-        Frames: {
-            /** Synthetic */
-            synthetic: components["schemas"]["ImageRow"][];
-            /** Real */
-            real: components["schemas"]["ImageRow"][];
-            /** Augmented */
-            augmented: components["schemas"]["ImageRow"][];
+        /** Health */
+        Health: {
+            /**
+             * Status
+             * @default ok
+             */
+            status: string;
         };
-        /** HTTPValidationError */
-        HTTPValidationError: {
-            /** Detail */
-            detail?: components["schemas"]["ValidationError"][];
-        };
-        /** ImageRow */
-        ImageRow: {
-            /** Id */
+        /**
+         * ImageOut
+         * @description One picture of a product; `video_time_s` says where in its video a frame is from.
+         */
+        ImageOut: {
+            /**
+             * Id
+             * Format: uuid
+             */
             id: string;
             /**
              * Image Type
@@ -508,9 +783,40 @@ export interface components {
             is_primary: boolean;
             quality: components["schemas"]["FrameQuality"] | null;
         };
-        /** Job */
-        Job: {
+        /** JobLimitIn */
+        JobLimitIn: {
+            /** Max Concurrent */
+            max_concurrent: number;
+        };
+        /** JobLogOut */
+        JobLogOut: {
             /** Id */
+            id: number;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Attempt */
+            attempt: number;
+            /** Level */
+            level: string;
+            /** Event */
+            event: string;
+            /** Fields */
+            fields: {
+                [key: string]: unknown;
+            };
+        };
+        /**
+         * JobOut
+         * @description One job as a page shows it; `config` and `result` stay inside.
+         */
+        JobOut: {
+            /**
+             * Id
+             * Format: uuid
+             */
             id: string;
             /**
              * Type
@@ -544,7 +850,7 @@ export interface components {
             max_attempts: number;
             /** Parent Job Id */
             parent_job_id: string | null;
-            subject: components["schemas"]["Subject"] | null;
+            subject: components["schemas"]["JobSubject"];
             /** Created By */
             created_by: string | null;
             /** Cancel Requested At */
@@ -559,70 +865,47 @@ export interface components {
             /** Completed At */
             completed_at: string | null;
         };
-        /** JobLog */
-        JobLog: {
+        /**
+         * JobSubject
+         * @description What the job works on.
+         */
+        JobSubject: {
+            /** Kind */
+            kind: string;
             /** Id */
-            id: number;
-            /**
-             * At
-             * Format: date-time
-             */
-            at: string;
-            /** Attempt */
-            attempt: number;
-            /**
-             * Level
-             * @enum {string}
-             */
-            level: "debug" | "info" | "warning" | "error";
-            /** Event */
-            event: string;
-            /** Fields */
-            fields: {
-                [key: string]: unknown;
-            };
+            id: string | null;
+            /** Label */
+            label: string;
         };
-        /** JobLogPage */
-        JobLogPage: {
-            /** Items */
-            items: components["schemas"]["JobLog"][];
-            /** Total */
-            total: number;
-            /** Page */
-            page: number;
-            /** Limit */
-            limit: number;
+        /** JobsCreated */
+        JobsCreated: {
+            /** Jobs */
+            jobs: components["schemas"]["JobOut"][];
+            /** Skipped */
+            skipped: components["schemas"]["SkippedItem"][];
         };
-        /** JobPage */
-        JobPage: {
-            /** Items */
-            items: components["schemas"]["Job"][];
-            /** Total */
-            total: number;
-            /** Page */
-            page: number;
-            /** Limit */
-            limit: number;
-        };
-        /** LoginAnswer */
-        LoginAnswer: {
-            /** Access Token */
-            access_token: string;
-            /**
-             * Token Type
-             * @constant
-             */
-            token_type: "bearer";
-            /** Expires In */
-            expires_in: number;
-            user: components["schemas"]["User"];
-        };
-        /** LoginRequest */
-        LoginRequest: {
+        /** LoginIn */
+        LoginIn: {
             /** Username */
             username: string;
             /** Password */
             password: string;
+        };
+        /**
+         * LoginOut
+         * @description `access_token` is for programs; a browser uses the cookie that comes with this answer.
+         */
+        LoginOut: {
+            /** Access Token */
+            access_token: string;
+            /**
+             * Token Type
+             * @default bearer
+             */
+            token_type: string;
+            /** Expires In */
+            expires_in: number;
+            user: components["schemas"]["UserOut"];
         };
         /** NutritionFacts */
         NutritionFacts: {
@@ -639,21 +922,135 @@ export interface components {
             /** Sugar */
             sugar?: string | null;
         };
-        /** ProcessAnswer */
-        ProcessAnswer: {
-            /** Jobs */
-            jobs: components["schemas"]["Job"][];
-            /** Skipped */
-            skipped: components["schemas"]["Skipped"][];
+        /** Page[ApiKeyOut] */
+        Page_ApiKeyOut_: {
+            /** Items */
+            items: components["schemas"]["ApiKeyOut"][];
+            /** Total */
+            total: number;
+            /** Page */
+            page: number;
+            /** Limit */
+            limit: number;
         };
-        /** ProcessRequest */
-        ProcessRequest: {
+        /** Page[JobLogOut] */
+        Page_JobLogOut_: {
+            /** Items */
+            items: components["schemas"]["JobLogOut"][];
+            /** Total */
+            total: number;
+            /** Page */
+            page: number;
+            /** Limit */
+            limit: number;
+        };
+        /** Page[JobOut] */
+        Page_JobOut_: {
+            /** Items */
+            items: components["schemas"]["JobOut"][];
+            /** Total */
+            total: number;
+            /** Page */
+            page: number;
+            /** Limit */
+            limit: number;
+        };
+        /** Page[ProductRow] */
+        Page_ProductRow_: {
+            /** Items */
+            items: components["schemas"]["ProductRow"][];
+            /** Total */
+            total: number;
+            /** Page */
+            page: number;
+            /** Limit */
+            limit: number;
+        };
+        /** Page[VideoOut] */
+        Page_VideoOut_: {
+            /** Items */
+            items: components["schemas"]["VideoOut"][];
+            /** Total */
+            total: number;
+            /** Page */
+            page: number;
+            /** Limit */
+            limit: number;
+        };
+        /**
+         * Problem
+         * @description A problem document; a kind of problem may add fields of its own.
+         */
+        Problem: {
+            /** Type */
+            type: string;
+            /** Title */
+            title: string;
+            /** Status */
+            status: number;
+            /** Detail */
+            detail: string;
+            /** Code */
+            code: string;
+        } & {
+            [key: string]: unknown;
+        };
+        /** ProcessIn */
+        ProcessIn: {
             /** Video Ids */
             video_ids: string[];
         };
-        /** Product */
-        Product: {
-            /** Id */
+        /**
+         * ProductEdit
+         * @description The fields to change and the version that was read; a field that is left out stays as it is.
+         */
+        ProductEdit: {
+            /** Version */
+            version: number;
+            /** Brand Name */
+            brand_name?: string | null;
+            /** Sub Brand */
+            sub_brand?: string | null;
+            /** Product Name */
+            product_name?: string | null;
+            /** Variant Flavor */
+            variant_flavor?: string | null;
+            /** Category */
+            category?: string | null;
+            /** Container Type */
+            container_type?: string | null;
+            /** Net Quantity */
+            net_quantity?: string | null;
+            /** Manufacturer Country */
+            manufacturer_country?: string | null;
+            /** Marketing Description */
+            marketing_description?: string | null;
+            /** Grounding Prompt */
+            grounding_prompt?: string | null;
+            /** Claims */
+            claims?: string[] | null;
+            nutrition_facts?: components["schemas"]["NutritionFacts"] | null;
+            /** Status */
+            status?: ("pending" | "processing" | "needs_matching" | "ready" | "rejected") | null;
+        };
+        /** ProductImagesOut */
+        ProductImagesOut: {
+            /** Synthetic */
+            synthetic: components["schemas"]["ImageOut"][];
+            /** Real */
+            real: components["schemas"]["ImageOut"][];
+            /** Augmented */
+            augmented: components["schemas"]["ImageOut"][];
+        };
+        /**
+         * ProductOut
+         * @description A product with all that was read from its pack and the video it came from.
+         */
+        ProductOut: {
+            /**
+             * Id
+             * Format: uuid
+             */
             id: string;
             /** Barcode */
             barcode: string | null;
@@ -709,56 +1106,23 @@ export interface components {
             marketing_description: string | null;
             /** Issues Detected */
             issues_detected: string[];
-            /** Metadata Reader */
-            metadata_reader: string | null;
             /** Barcodes Seen */
             barcodes_seen: string[];
-            video: components["schemas"]["Video"] | null;
+            /** Metadata Reader */
+            metadata_reader: string | null;
+            /** Edited Fields */
+            edited_fields: string[];
+            video: components["schemas"]["VideoOut"] | null;
         };
-        /** ProductEdit */
-        ProductEdit: {
-            /** Version */
-            version: number;
-            /** Brand Name */
-            brand_name?: string | null;
-            /** Sub Brand */
-            sub_brand?: string | null;
-            /** Product Name */
-            product_name?: string | null;
-            /** Variant Flavor */
-            variant_flavor?: string | null;
-            /** Category */
-            category?: string | null;
-            /** Container Type */
-            container_type?: string | null;
-            /** Net Quantity */
-            net_quantity?: string | null;
-            /** Grounding Prompt */
-            grounding_prompt?: string | null;
-            /** Claims */
-            claims?: string[] | null;
-            nutrition_facts?: components["schemas"]["NutritionFacts"] | null;
-            /** Manufacturer Country */
-            manufacturer_country?: string | null;
-            /** Marketing Description */
-            marketing_description?: string | null;
-            /** Status */
-            status?: ("pending" | "processing" | "needs_matching" | "ready" | "rejected") | null;
-        };
-        /** ProductPage */
-        ProductPage: {
-            /** Items */
-            items: components["schemas"]["ProductRow"][];
-            /** Total */
-            total: number;
-            /** Page */
-            page: number;
-            /** Limit */
-            limit: number;
-        };
-        /** ProductRow */
+        /**
+         * ProductRow
+         * @description A product as a list shows it; `barcode` is its primary one.
+         */
         ProductRow: {
-            /** Id */
+            /**
+             * Id
+             * Format: uuid
+             */
             id: string;
             /** Barcode */
             barcode: string | null;
@@ -804,19 +1168,11 @@ export interface components {
              */
             updated_at: string;
         };
-        /** QueueStats */
-        QueueStats: {
-            /** Pending */
-            pending: number;
-            /** Processing */
-            processing: number;
-            /** Completed Today */
-            completed_today: number;
-            /** Failed */
-            failed: number;
-        };
-        /** QueueStatus */
-        QueueStatus: {
+        /**
+         * QueueStatusOut
+         * @description Slots of one type: `current_count` hold one, `waiting_count` wait for one.
+         */
+        QueueStatusOut: {
             /**
              * Job Type
              * @enum {string}
@@ -829,6 +1185,18 @@ export interface components {
             /** Waiting Count */
             waiting_count: number;
         };
+        /**
+         * Readiness
+         * @description Each part, and 'ok' or what is wrong with it.
+         */
+        Readiness: {
+            /** Database */
+            database: string;
+            /** Schema Version */
+            schema_version: string;
+            /** Storage */
+            storage: string;
+        };
         /** RejectedFile */
         RejectedFile: {
             /** Filename */
@@ -836,11 +1204,23 @@ export interface components {
             /** Reason */
             reason: string;
         };
-        /** SearchAnswer */
-        SearchAnswer: {
+        /** SearchEncoder */
+        SearchEncoder: {
+            /** Name */
+            name: string;
+            /** Preprocessing */
+            preprocessing: string;
+            /** Dim */
+            dim: number;
+        };
+        /**
+         * SearchOut
+         * @description Products, nearest first; `product_box_xyxy` is where the product was found in the photo, in its pixels.
+         */
+        SearchOut: {
             /** Results */
-            results: components["schemas"]["SearchHit"][];
-            encoder: components["schemas"]["EncoderName"];
+            results: components["schemas"]["SearchResult"][];
+            encoder: components["schemas"]["SearchEncoder"];
             /** Product Box Xyxy */
             product_box_xyxy: [
                 number,
@@ -855,9 +1235,15 @@ export interface components {
             /** Seconds */
             seconds: number;
         };
-        /** SearchHit */
-        SearchHit: {
-            /** Product Id */
+        /**
+         * SearchResult
+         * @description A product and the image of it that is most like the photo; `similarity` is a cosine.
+         */
+        SearchResult: {
+            /**
+             * Product Id
+             * Format: uuid
+             */
             product_id: string;
             /** Barcode */
             barcode: string | null;
@@ -865,44 +1251,49 @@ export interface components {
             product_name: string | null;
             /** Brand Name */
             brand_name: string | null;
+            /** Variant Flavor */
+            variant_flavor: string | null;
             /** Similarity */
             similarity: number;
-            /** Image Id */
+            /**
+             * Image Id
+             * Format: uuid
+             */
             image_id: string;
             /** Image Url */
             image_url: string;
             /** Thumbnail Url */
             thumbnail_url: string | null;
         };
-        /** Skipped */
-        Skipped: {
-            /** Video Id */
+        /**
+         * SkippedItem
+         * @description An item of a batch that was left out, and why.
+         */
+        SkippedItem: {
+            /**
+             * Video Id
+             * Format: uuid
+             */
             video_id: string;
             /** Reason */
             reason: string;
         };
-        /** Subject */
-        Subject: {
-            /**
-             * Kind
-             * @enum {string}
-             */
-            kind: "video" | "product" | "dataset" | "model" | "job";
-            /** Id */
-            id: string;
-            /** Label */
-            label: string;
-        };
-        /** UploadAnswer */
-        UploadAnswer: {
+        /**
+         * UploadOut
+         * @description What was taken, in the order sent, and what was not, with the reason.
+         */
+        UploadOut: {
             /** Videos */
-            videos: components["schemas"]["Video"][];
+            videos: components["schemas"]["VideoOut"][];
             /** Rejected */
             rejected: components["schemas"]["RejectedFile"][];
         };
-        /** User */
-        User: {
-            /** Id */
+        /** UserOut */
+        UserOut: {
+            /**
+             * Id
+             * Format: uuid
+             */
             id: string;
             /** Username */
             username: string;
@@ -913,33 +1304,23 @@ export interface components {
              * @enum {string}
              */
             role: "viewer" | "operator" | "engineer" | "admin";
-            /**
-             * Upstream
-             * @enum {string}
-             */
-            upstream: "local" | "buybuddy";
+            /** Upstream */
+            upstream: string;
             /**
              * Created At
              * Format: date-time
              */
             created_at: string;
         };
-        /** ValidationError */
-        ValidationError: {
-            /** Location */
-            loc: (string | number)[];
-            /** Message */
-            msg: string;
-            /** Error Type */
-            type: string;
-            /** Input */
-            input?: unknown;
-            /** Context */
-            ctx?: Record<string, never>;
-        };
-        /** Video */
-        Video: {
-            /** Id */
+        /**
+         * VideoOut
+         * @description A video with its latest job.
+         */
+        VideoOut: {
+            /**
+             * Id
+             * Format: uuid
+             */
             id: string;
             /** Source */
             source: string;
@@ -970,7 +1351,7 @@ export interface components {
             media_url: string;
             /** Poster Url */
             poster_url: string | null;
-            job: components["schemas"]["Job"] | null;
+            job: components["schemas"]["JobOut"] | null;
             /**
              * Created At
              * Format: date-time
@@ -982,24 +1363,36 @@ export interface components {
              */
             updated_at: string;
         };
-        /** VideoPage */
-        VideoPage: {
-            /** Items */
-            items: components["schemas"]["Video"][];
-            /** Total */
-            total: number;
-            /** Page */
-            page: number;
-            /** Limit */
-            limit: number;
-        };
-        /** VideoQueue */
-        VideoQueue: {
-            stats: components["schemas"]["QueueStats"];
+        /** VideoQueueOut */
+        VideoQueueOut: {
+            stats: components["schemas"]["VideoStats"];
             /** Pending */
-            pending: components["schemas"]["Video"][];
+            pending: components["schemas"]["VideoOut"][];
             /** Processing */
-            processing: components["schemas"]["Video"][];
+            processing: components["schemas"]["VideoOut"][];
+        };
+        /** VideoStats */
+        VideoStats: {
+            /**
+             * Pending
+             * @default 0
+             */
+            pending: number;
+            /**
+             * Processing
+             * @default 0
+             */
+            processing: number;
+            /**
+             * Completed Today
+             * @default 0
+             */
+            completed_today: number;
+            /**
+             * Failed
+             * @default 0
+             */
+            failed: number;
         };
     };
     responses: never;
@@ -1010,40 +1403,7 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
-    login: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["LoginRequest"];
-            };
-        };
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["LoginAnswer"];
-                };
-            };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
-        };
-    };
-    get_me: {
+    getHealth: {
         parameters: {
             query?: never;
             header?: never;
@@ -1058,7 +1418,107 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["User"];
+                    "application/json": components["schemas"]["Health"];
+                };
+            };
+            /** @description A problem document (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getReadiness: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Readiness"];
+                };
+            };
+            /** @description A problem document (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    login: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LoginIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LoginOut"];
+                };
+            };
+            /** @description A problem document (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getMe: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UserOut"];
+                };
+            };
+            /** @description A problem document (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -1079,9 +1539,47 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description A problem document (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
-    upload_videos: {
+    listApiKeys: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_ApiKeyOut_"];
+                };
+            };
+            /** @description A problem document (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createApiKey: {
         parameters: {
             query?: never;
             header?: never;
@@ -1090,7 +1588,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "multipart/form-data": components["schemas"]["Body_upload_videos"];
+                "application/json": components["schemas"]["ApiKeyIn"];
             };
         };
         responses: {
@@ -1100,55 +1598,50 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["UploadAnswer"];
+                    "application/json": components["schemas"]["ApiKeyCreated"];
                 };
             };
-            /** @description Validation Error */
-            422: {
+            /** @description A problem document (RFC 9457). */
+            default: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    list_videos: {
+    deleteApiKey: {
         parameters: {
-            query?: {
-                status?: ("pending" | "processing" | "completed" | "failed") | null;
-                search?: string | null;
-                page?: number;
-                limit?: number;
-            };
+            query?: never;
             header?: never;
-            path?: never;
+            path: {
+                key_id: string;
+            };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
             /** @description Successful Response */
-            200: {
+            204: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content: {
-                    "application/json": components["schemas"]["VideoPage"];
-                };
+                content?: never;
             };
-            /** @description Validation Error */
-            422: {
+            /** @description A problem document (RFC 9457). */
+            default: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    get_video_queue: {
+    getDashboard: {
         parameters: {
             query?: never;
             header?: never;
@@ -1163,12 +1656,21 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["VideoQueue"];
+                    "application/json": components["schemas"]["DashboardOut"];
+                };
+            };
+            /** @description A problem document (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    process_videos: {
+    uploadVideos: {
         parameters: {
             query?: never;
             header?: never;
@@ -1177,128 +1679,36 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["ProcessRequest"];
+                "multipart/form-data": components["schemas"]["Body_uploadVideos"];
             };
         };
         responses: {
             /** @description Successful Response */
-            200: {
+            201: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ProcessAnswer"];
+                    "application/json": components["schemas"]["UploadOut"];
                 };
             };
-            /** @description Validation Error */
-            422: {
+            /** @description A problem document (RFC 9457). */
+            default: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    get_video: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                video_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Video"];
-                };
-            };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
-        };
-    };
-    delete_video: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                video_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
-        };
-    };
-    retry_video: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                video_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProcessAnswer"];
-                };
-            };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
-        };
-    };
-    list_products: {
+    listVideos: {
         parameters: {
             query?: {
+                status?: ("pending" | "processing" | "completed" | "failed") | null;
                 search?: string | null;
-                status?: ("pending" | "processing" | "needs_matching" | "ready" | "rejected") | null;
-                category?: string | null;
-                sort?: "created_at" | "-created_at" | "product_name" | "brand_name" | "-frame_count" | "-updated_at";
+                /** @description From 1. */
                 page?: number;
                 limit?: number;
             };
@@ -1314,21 +1724,21 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ProductPage"];
+                    "application/json": components["schemas"]["Page_VideoOut_"];
                 };
             };
-            /** @description Validation Error */
-            422: {
+            /** @description A problem document (RFC 9457). */
+            default: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    list_product_categories: {
+    getVideoQueue: {
         parameters: {
             query?: never;
             header?: never;
@@ -1343,12 +1753,214 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["CategoryCount"][];
+                    "application/json": components["schemas"]["VideoQueueOut"];
+                };
+            };
+            /** @description A problem document (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    get_product: {
+    processVideos: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key again answers with the same jobs. */
+                "idempotency-key"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ProcessIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobsCreated"];
+                };
+            };
+            /** @description A problem document (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getVideo: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                video_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VideoOut"];
+                };
+            };
+            /** @description A problem document (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deleteVideo: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                video_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem document (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    retryVideo: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                video_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobsCreated"];
+                };
+            };
+            /** @description A problem document (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listProducts: {
+        parameters: {
+            query?: {
+                search?: string | null;
+                status?: ("pending" | "processing" | "needs_matching" | "ready" | "rejected") | null;
+                category?: string | null;
+                sort?: "created_at" | "-created_at" | "-updated_at" | "product_name" | "brand_name" | "-frame_count";
+                /** @description From 1. */
+                page?: number;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_ProductRow_"];
+                };
+            };
+            /** @description A problem document (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listCategories: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CategoryOut"][];
+                };
+            };
+            /** @description A problem document (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getProduct: {
         parameters: {
             query?: never;
             header?: never;
@@ -1365,21 +1977,21 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Product"];
+                    "application/json": components["schemas"]["ProductOut"];
                 };
             };
-            /** @description Validation Error */
-            422: {
+            /** @description A problem document (RFC 9457). */
+            default: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    delete_product: {
+    deleteProduct: {
         parameters: {
             query?: never;
             header?: never;
@@ -1397,18 +2009,18 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description Validation Error */
-            422: {
+            /** @description A problem document (RFC 9457). */
+            default: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    edit_product: {
+    editProduct: {
         parameters: {
             query?: never;
             header?: never;
@@ -1429,21 +2041,21 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Product"];
+                    "application/json": components["schemas"]["ProductOut"];
                 };
             };
-            /** @description Validation Error */
-            422: {
+            /** @description A problem document (RFC 9457). */
+            default: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    list_product_frames: {
+    listProductImages: {
         parameters: {
             query?: never;
             header?: never;
@@ -1460,21 +2072,21 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Frames"];
+                    "application/json": components["schemas"]["ProductImagesOut"];
                 };
             };
-            /** @description Validation Error */
-            422: {
+            /** @description A problem document (RFC 9457). */
+            default: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    search_by_photo: {
+    searchByPhoto: {
         parameters: {
             query?: {
                 k?: number;
@@ -1485,7 +2097,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "multipart/form-data": components["schemas"]["Body_search_by_photo"];
+                "multipart/form-data": components["schemas"]["Body_searchByPhoto"];
             };
         };
         responses: {
@@ -1495,25 +2107,27 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["SearchAnswer"];
+                    "application/json": components["schemas"]["SearchOut"];
                 };
             };
-            /** @description Validation Error */
-            422: {
+            /** @description A problem document (RFC 9457). */
+            default: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    list_jobs: {
+    listJobs: {
         parameters: {
             query?: {
                 type?: ("video_processing" | "augmentation" | "training" | "embedding_extraction" | "matching") | null;
                 status?: ("pending" | "queued" | "processing" | "completed" | "failed" | "cancelled") | null;
+                parent_job_id?: string | null;
+                /** @description From 1. */
                 page?: number;
                 limit?: number;
             };
@@ -1529,21 +2143,21 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["JobPage"];
+                    "application/json": components["schemas"]["Page_JobOut_"];
                 };
             };
-            /** @description Validation Error */
-            422: {
+            /** @description A problem document (RFC 9457). */
+            default: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    get_queue_status: {
+    getQueueStatus: {
         parameters: {
             query?: never;
             header?: never;
@@ -1558,12 +2172,54 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["QueueStatus"][];
+                    "application/json": components["schemas"]["QueueStatusOut"][];
+                };
+            };
+            /** @description A problem document (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    get_job: {
+    setJobLimit: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                job_type: "video_processing" | "augmentation" | "training" | "embedding_extraction" | "matching";
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["JobLimitIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem document (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getJob: {
         parameters: {
             query?: never;
             header?: never;
@@ -1580,85 +2236,24 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Job"];
+                    "application/json": components["schemas"]["JobOut"];
                 };
             };
-            /** @description Validation Error */
-            422: {
+            /** @description A problem document (RFC 9457). */
+            default: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    cancel_job: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                job_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Job"];
-                };
-            };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
-        };
-    };
-    retry_job: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                job_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Job"];
-                };
-            };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
-        };
-    };
-    list_job_logs: {
+    listJobLogs: {
         parameters: {
             query?: {
+                /** @description From 1. */
                 page?: number;
                 limit?: number;
             };
@@ -1676,25 +2271,27 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["JobLogPage"];
+                    "application/json": components["schemas"]["Page_JobLogOut_"];
                 };
             };
-            /** @description Validation Error */
-            422: {
+            /** @description A problem document (RFC 9457). */
+            default: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    get_dashboard: {
+    cancelJob: {
         parameters: {
             query?: never;
             header?: never;
-            path?: never;
+            path: {
+                job_id: string;
+            };
             cookie?: never;
         };
         requestBody?: never;
@@ -1705,27 +2302,78 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Dashboard"];
+                    "application/json": components["schemas"]["JobOut"];
+                };
+            };
+            /** @description A problem document (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    stream_events: {
+    retryJob: {
         parameters: {
             query?: never;
             header?: never;
-            path?: never;
+            path: {
+                job_id: string;
+            };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
             /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobOut"];
+                };
+            };
+            /** @description A problem document (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    streamEvents: {
+        parameters: {
+            query?: never;
+            header?: {
+                "last-event-id"?: number | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description job, video, product, activity and resync events */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": unknown;
+                    "text/event-stream": unknown;
+                };
+            };
+            /** @description A problem document (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
         };

@@ -2,24 +2,22 @@ import type { components } from "./schema";
 
 type Schemas = components["schemas"];
 
-export type User = Schemas["User"];
-export type Video = Schemas["Video"];
+export type User = Schemas["UserOut"];
+export type Video = Schemas["VideoOut"];
 export type VideoStatus = Video["status"];
-export type UploadAnswer = Schemas["UploadAnswer"];
+export type UploadAnswer = Schemas["UploadOut"];
 export type ProductRow = Schemas["ProductRow"];
-export type Product = Schemas["Product"];
+export type Product = Schemas["ProductOut"];
 export type ProductEdit = Schemas["ProductEdit"];
 export type ProductStatus = ProductRow["status"];
-export type ProductImage = Schemas["ImageRow"];
-export type Frames = Schemas["Frames"];
-export type FrameQuality = Schemas["FrameQuality"];
-export type SearchAnswer = Schemas["SearchAnswer"];
-export type SearchHit = Schemas["SearchHit"];
-export type Job = Schemas["Job"];
+export type ProductImage = Schemas["ImageOut"];
+export type SearchAnswer = Schemas["SearchOut"];
+export type SearchHit = Schemas["SearchResult"];
+export type Job = Schemas["JobOut"];
 export type JobType = Job["type"];
 export type JobStatus = Job["status"];
-export type JobLog = Schemas["JobLog"];
-export type Activity = Schemas["Activity"];
+export type JobLog = Schemas["JobLogOut"];
+export type Activity = Schemas["ActivityOut"];
 
 export const VIDEO_STATUSES = [
   "pending",

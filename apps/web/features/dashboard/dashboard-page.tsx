@@ -12,7 +12,7 @@ import { JobProgress } from "@/features/jobs/job-progress";
 import { ActivityList } from "./activity-list";
 import { CountCard } from "./count-card";
 
-const COUNTS = ["products", "videos_processed", "datasets", "embeddings"] as const;
+const COUNTS = ["products", "videos_processed", "embeddings"] as const;
 
 export function DashboardPage() {
   const t = useTranslations("dashboard");
@@ -39,7 +39,7 @@ export function DashboardPage() {
         </Card>
       ) : (
         <>
-          <div className="grid grid-cols-2 gap-3 lg:grid-cols-4">
+          <div className="grid grid-cols-3 gap-3">
             {COUNTS.map((name) =>
               data ? (
                 <CountCard key={name} label={t(`counts.${name}`)} {...data.counts[name]} />
@@ -69,7 +69,7 @@ export function DashboardPage() {
                         href={`/jobs?job=${job.id}`}
                         className="mb-1 block truncate rounded-sm font-medium text-sm hover:underline"
                       >
-                        {job.subject?.label}
+                        {job.subject.label}
                       </Link>
                       <JobProgress job={job} />
                     </li>

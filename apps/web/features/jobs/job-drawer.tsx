@@ -27,7 +27,7 @@ export function JobDrawer({ jobId, onClose }: { jobId: string; onClose: () => vo
     <Dialog open={jobId !== ""} onOpenChange={(isOpen) => !isOpen && onClose()}>
       <DialogContent
         side="right"
-        title={job.data?.subject?.label ?? t("job")}
+        title={job.data?.subject.label ?? t("job")}
         description={job.data ? t(`types.${job.data.type}`) : undefined}
       >
         <div className="flex-1 overflow-y-auto px-5 pb-6">
@@ -58,7 +58,7 @@ function JobDetails({ job }: { job: Job }) {
   const format = useFormatter();
   const moment = (at: string | null) =>
     at ? format.dateTime(new Date(at), { dateStyle: "medium", timeStyle: "medium" }) : "–";
-  const productPath = job.subject?.kind === "product" ? `/products/${job.subject.id}` : null;
+  const productPath = job.subject.kind === "product" ? `/products/${job.subject.id}` : null;
 
   return (
     <div className="flex flex-col gap-5">

@@ -15,13 +15,11 @@ export function JobProgress({ job, className }: { job: Job; className?: string }
   const isWaiting = job.status !== "processing";
   const step = job.cancel_requested_at
     ? t("cancelling")
-    : isWaiting
-      ? t("waiting")
-      : stepName(job.current_step);
+    : stepName(job.current_step) || (isWaiting ? t("waiting") : t("starting"));
   return (
     <div className={cn("min-w-0", className)}>
       <div className="mb-1 flex items-baseline gap-2 text-xs">
-        <span className="min-w-0 flex-1 truncate text-ink-soft">{step || t("starting")}</span>
+        <span className="min-w-0 flex-1 truncate text-ink-soft">{step}</span>
         {job.remaining_s !== null && !isWaiting && (
           <span className="whitespace-nowrap text-ink-faint tabular-nums">
             {t("remaining", { duration: duration(job.remaining_s) })}
@@ -29,10 +27,7 @@ export function JobProgress({ job, className }: { job: Job; className?: string }
         )}
         {!isWaiting && <span className="font-medium tabular-nums">{percent(job.progress / 100)}</span>}
       </div>
-      <Progress
-        value={job.progress}
-        label={t("progressOf", { label: job.subject?.label ?? t(`types.${job.type}`) })}
-      />
+      <Progress value={job.progress} label={t("progressOf", { label: job.subject.label })} />
     </div>
   );
 }

@@ -34,7 +34,7 @@ export function JobTable({ jobs, isStale, onOpen }: Props) {
               className="block max-w-full truncate rounded-sm font-medium hover:underline"
               onClick={() => onOpen(job)}
             >
-              {job.subject?.label ?? t(`types.${job.type}`)}
+              {job.subject.label}
             </button>
             <p className="text-ink-faint text-xs">{t(`types.${job.type}`)}</p>
           </div>

@@ -2,7 +2,7 @@
 
 import { Bell, CircleCheck, CircleX } from "lucide-react";
 import Link from "next/link";
-import { useState } from "react";
+import { useEffect, useState } from "react";
 import { useTranslations } from "use-intl";
 import { $api } from "@/api/client";
 import type { Job } from "@/api/types";
@@ -21,10 +21,18 @@ export function Notifications() {
   const { jobsSeenAt } = usePreferences();
   const [seenBefore, setSeenBefore] = useState(jobsSeenAt);
   const jobs = $api.useQuery("get", "/api/v1/jobs", { params: { query: { limit: 30 } } });
+  const isLoaded = jobs.data !== undefined;
   const ended = (jobs.data?.items ?? [])
     .filter(hasEnded)
     .sort((one, other) => other.completed_at.localeCompare(one.completed_at));
-  const unreadCount = ended.filter((job) => job.completed_at > jobsSeenAt).length;
+  // On a browser's first visit, what ended before is no news.
+  useEffect(() => {
+    if (isLoaded && jobsSeenAt === "") setPreferences({ jobsSeenAt: new Date().toISOString() });
+  }, [isLoaded, jobsSeenAt]);
+  const unreadCount =
+    jobsSeenAt === ""
+      ? 0
+      : ended.filter((job) => Date.parse(job.completed_at) > Date.parse(jobsSeenAt)).length;
 
   function onOpenChange(isOpen: boolean) {
     if (!isOpen) return;
@@ -62,7 +70,9 @@ export function Notifications() {
                   href={`/jobs?job=${job.id}`}
                   className={cn(
                     "flex gap-2.5 px-4 py-2 hover:bg-hover",
-                    job.completed_at > seenBefore && "bg-accent-soft/50",
+                    seenBefore !== "" &&
+                      Date.parse(job.completed_at) > Date.parse(seenBefore) &&
+                      "bg-accent-soft/50",
                   )}
                 >
                   {job.status === "completed" ? (
@@ -73,7 +83,7 @@ export function Notifications() {
                   <span className="min-w-0 flex-1 text-sm">
                     <span className="block truncate">
                       {t(job.status === "completed" ? "completed" : "failed", {
-                        label: job.subject?.label ?? "",
+                        label: job.subject.label,
                       })}
                     </span>
                     {job.error_message && (

@@ -28,7 +28,7 @@ export function useJobToasts() {
       }
       // Only what was seen running: a replay of old events is no news. A tab in the background stays quiet.
       if (!running.current.delete(job.id) || document.hidden) return;
-      const label = job.subject?.label ?? "";
+      const label = job.subject.label;
       if (job.status === "failed") {
         toast.error(t("failed", { label }), {
           description: job.error_message ?? undefined,

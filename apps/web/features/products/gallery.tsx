@@ -38,7 +38,13 @@ export function Gallery({ name, images, onSeek }: Props) {
             <button
               type="button"
               onClick={() => setOpenId(image.id)}
-              aria-label={t("open", { number: index + 1 })}
+              aria-label={[
+                t("open", { number: index + 1 }),
+                image.is_primary && t("primary"),
+                image.video_time_s !== null && second(image.video_time_s),
+              ]
+                .filter(Boolean)
+                .join(", ")}
               className="group relative block w-full overflow-hidden rounded-lg border border-line hover:border-line-strong"
             >
               <MediaImage

@@ -8,11 +8,13 @@ import { Card, CardHeader } from "@/components/ui/card";
 import { useQuantities } from "@/components/ui/quantities";
 import { NUTRIENTS, TEXT_FIELDS } from "./metadata-fields";
 import { MetadataForm } from "./metadata-form";
+import { useIssueText } from "./use-issue-text";
 
 type Props = { product: Product; isEditing: boolean; onEditing: (isEditing: boolean) => void };
 
 export function MetadataTab({ product, isEditing, onEditing }: Props) {
   const t = useTranslations("metadata");
+  const issueText = useIssueText();
   return (
     <div className="flex flex-col gap-4">
       {product.issues_detected.length > 0 && (
@@ -25,7 +27,7 @@ export function MetadataTab({ product, isEditing, onEditing }: Props) {
           </h2>
           <ul className="mt-1 list-disc pl-10">
             {product.issues_detected.map((issue) => (
-              <li key={issue}>{issue}</li>
+              <li key={issue}>{issueText(issue)}</li>
             ))}
           </ul>
         </section>

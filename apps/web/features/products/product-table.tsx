@@ -89,7 +89,7 @@ function useProductColumns(onDelete: (product: ProductRow) => void) {
             identity={product.id}
             url={product.thumbnail_url}
             alt=""
-            className="size-9 rounded-sm"
+            className="size-9 min-w-9 rounded-sm"
           />
         ),
         meta: { className: "w-14" },

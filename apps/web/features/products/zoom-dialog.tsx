@@ -44,6 +44,11 @@ export function ZoomDialog({ images, openId, onOpen, onSeek }: Props) {
           title={t("title", { number: index + 1, all: images.length })}
           className="w-[min(60rem,calc(100vw-2rem))]"
           onKeyDown={onKeyDown}
+          // The picture is what a person looks at: no button is lit up when the window opens.
+          onOpenAutoFocus={(event) => {
+            event.preventDefault();
+            (event.currentTarget as HTMLElement).focus();
+          }}
         >
           <div className="grid min-h-0 gap-5 overflow-y-auto px-5 pb-5 md:grid-cols-[minmax(0,1fr)_15rem]">
             <div className="relative">

@@ -92,7 +92,7 @@ function SearchResultRow({ hit, rank }: { hit: SearchHit; rank: number }) {
         />
         <span className="min-w-0 flex-1">
           <span className="block truncate font-medium text-sm">
-            {productName({ product_name: hit.product_name })}
+            {productName({ product_name: hit.product_name, variant_flavor: hit.variant_flavor })}
           </span>
           <span className="block truncate text-ink-soft text-xs">
             {hit.brand_name}
