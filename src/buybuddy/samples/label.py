@@ -202,8 +202,12 @@ def _say_country(product: SampleProduct) -> str:
 def _back_of_curved(picture: Picture, product: SampleProduct, y: float, small: int, dark: Rgb) -> None:
     """Lay out under `y`: a barcode turned by 90 degrees at the right, the table or small print at its left."""
     h, w = picture.shape[:2]
-    module = max(1, int(min((h - y) * 0.84, h * 0.62, w * 1.1) / 113))
-    symbol = np.ascontiguousarray(np.rot90(build_ean13(product.barcode, module, round(module * 50))))
+    if w > 1.3 * h:  # a flat tin: the code lies along its side
+        module = max(1, int(w * 0.42 / 113))
+        symbol = build_ean13(product.barcode, module, round(module * 52))
+    else:
+        module = max(1, int(min((h - y) * 0.84, h * 0.62, w * 1.1) / 113))
+        symbol = np.ascontiguousarray(np.rot90(build_ean13(product.barcode, module, round(module * 50))))
     top = y + (h * 0.97 - y - symbol.shape[0]) * 0.5
     _paste(picture, symbol, w * 0.95 - symbol.shape[1], top)
     left = w * 0.04

@@ -82,9 +82,12 @@ def group_phrases(lines: Sequence[TextLine]) -> list[Phrase]:
 
 def _may_join(whole: TextLine, part: TextLine) -> bool:
     # A brand printed large in front and small on the back is one; a name inside a long line is a phrase of its own.
-    if len(whole.text.split()) - len(part.text.split()) < 2:
+    if fold_text(whole.text) == fold_text(part.text):
         return True
-    return part.is_cut and 0.6 < whole.height / max(part.height, 1e-6) < 1.7
+    times = whole.height / max(part.height, 1e-6)
+    if len(whole.text.split()) - len(part.text.split()) < 2:
+        return 0.45 < times < 2.2
+    return part.is_cut and 0.6 < times < 1.7
 
 
 def _support(line: TextLine, group: Sequence[TextLine]) -> float:
@@ -139,6 +142,7 @@ def choose_names(lines: Sequence[TextLine]) -> Names:
         for phrase in names
         if phrase is not brand
         and not _is_same(phrase.text, brand.text)
+        and not _is_misread(phrase, brand)
         and len(phrase.text.split()) <= 5
         and phrase.height > 0.2 * brand.height
     ]
@@ -168,6 +172,12 @@ def choose_names(lines: Sequence[TextLine]) -> Names:
         variant_flavor=variant.text if variant else None,
         description=_find_description(lines, {brand.text, product.text if product else ""}),
     )
+
+
+def _is_misread(phrase: Phrase, brand: Phrase) -> bool:
+    """Tell whether a phrase is the brand seen badly: it begins or ends like it and nobody confirms it."""
+    a, b = fold_text(phrase.text), fold_text(brand.text)
+    return len(phrase.views) == 1 and len(a) <= len(b) + 1 and (a[:3] == b[:3] or a[-3:] == b[-3:])
 
 
 def _name_worth(phrase: Phrase, brand: Phrase) -> float:

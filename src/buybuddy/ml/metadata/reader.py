@@ -37,11 +37,12 @@ READER_NAME = "offline:zxing-cpp+pp-ocrv6/1"
 
 _N_BARCODE_VIEWS = 24
 _N_GLANCES = 12
+_N_FIRST_VIEWS = 4
 _N_TEXT_VIEWS = 7
 _BLURRED_BELOW = 25.0
 # "per 100 g" in small print is what a table refers to, not what is in the pack.
 _REFERENCE_AMOUNTS = ("100 g", "100 ml")
-_SMALL_PRINT = 0.03
+_SMALL_PRINT = 0.045
 _NO_NUTRITION = NutritionReading()
 
 
@@ -63,9 +64,23 @@ def read_metadata(views: Sequence[LabelView], expected_barcode: str | None, *, n
     for k in glanced:
         worth[k] = measure_text_share(views[k], n_threads=n_threads)
     chosen = choose_views(views, _N_TEXT_VIEWS, worth, first=with_code)
-    lines = [line for k in chosen for line in read_text_lines(views[k], k, n_threads=n_threads)]
     container = guess_container([view.matte for view in views])
-    return build_reading(lines, seen, container, expected_barcode, _find_view_issues(views))
+    issues = _find_view_issues(views)
+    lines: list[TextLine] = []
+    for n_read, k in enumerate(chosen):
+        if n_read >= _N_FIRST_VIEWS and _is_enough(build_reading(lines, seen, container, None)):
+            break
+        lines += read_text_lines(views[k], k, n_threads=n_threads)
+    return build_reading(lines, seen, container, expected_barcode, issues)
+
+
+def _is_enough(reading: ProductReading) -> bool:
+    """Tell whether more views would hardly add: all names and the amount are there and no table is half read."""
+    identity, facts = reading.product_identity, reading.nutrition_facts
+    names = (reading.brand_info.brand_name, identity.product_name, identity.variant_flavor)
+    figures = (facts.calories, facts.total_fat, facts.protein, facts.carbohydrates, facts.sugar)
+    is_table_whole = all(figures) or not any(figures)
+    return all(names) and reading.specifications.net_quantity_text is not None and is_table_whole
 
 
 def _find_view_issues(views: Sequence[LabelView]) -> tuple[str, ...]:
@@ -140,7 +155,7 @@ def find_net_quantity(
         if parsed is None or _stands_in_table(line, rows):
             continue
         text, pack = parsed
-        if text in _REFERENCE_AMOUNTS and line.height < _SMALL_PRINT:
+        if text in _REFERENCE_AMOUNTS and (line.height < _SMALL_PRINT or any(row.view == line.view for row in rows)):
             continue
         bonus = 1.5 if pack.item_count else 1.0
         if line.view in tables or "." in text or "," in text:

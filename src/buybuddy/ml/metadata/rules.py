@@ -2,7 +2,10 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from difflib import SequenceMatcher
+
+import numpy as np
 
 from buybuddy.ml.metadata.reading import NutritionReading, PackReading, TextLine
 from buybuddy.ml.metadata.vocabulary import (
@@ -116,6 +119,16 @@ def _table_views(lines: Sequence[TextLine]) -> set[int]:
     return {view for view, fields in counts.items() if len(fields) >= 2}
 
 
+def _level_rows(own: Sequence[TextLine]) -> list[TextLine]:
+    """Give all lines of a view slopes from one straight model of slope over height: short words measure badly alone."""
+    weights = np.array([line.width for line in own])
+    heights, slopes = np.array([line.y for line in own]), np.array([line.slope for line in own])
+    if len(own) < 4 or float(np.ptp(heights)) < 0.05:
+        return list(own)
+    model = np.polynomial.Polynomial.fit(heights, slopes, 1, w=weights)
+    return [replace(line, slope=float(model(line.y))) for line in own]
+
+
 def _misfit(name: TextLine, value: TextLine) -> float:
     """Measure how far a value lies from the row that a name opens, in line heights; rows lean with the perspective."""
     slope = (name.slope + value.slope) / 2
@@ -138,7 +151,7 @@ def _pair_rows(own: Sequence[TextLine]) -> list[tuple[str, str, float]]:
             continue
         for j, value in enumerate(own):
             figure = parse_amount(value.text, is_energy=is_energy)
-            if figure and value.x > line.x and find_nutrient(value.text) is None and _misfit(line, value) < 0.75:
+            if figure and value.x > line.x and find_nutrient(value.text) is None and _misfit(line, value) < 0.55:
                 pairs.append((_misfit(line, value), i, j, field, figure, min(line.score, value.score)))
     names_done: set[int] = set()
     values_done: set[int] = set()
@@ -176,7 +189,7 @@ def read_nutrition(lines: Sequence[TextLine]) -> NutritionReading:
     """
     votes: dict[str, dict[str, float]] = {}
     for view in sorted(_table_views(lines)):
-        own = [line for line in lines if line.view == view and line.is_upright]
+        own = _level_rows([line for line in lines if line.view == view and line.is_upright])
         readings = [(field, amount, score) for field, amount, score in _pair_rows(own)]
         readings += [("serving_size", amount, score) for amount, score in _find_serving(own)]
         for field, amount, score in readings:

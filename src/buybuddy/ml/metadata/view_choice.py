@@ -12,14 +12,17 @@ _THUMB_PX = 12
 
 
 def _describe(view: LabelView) -> npt.NDArray[np.float32]:
-    """Shrink the product's box to a small Lab picture, (432,) float32: what side of the pack is seen."""
+    """Shrink the product's box to a small Lab picture, (576,) float32: what side of the pack is seen."""
     rows, columns = np.nonzero(view.matte > 127)
     if len(rows) == 0:
-        return np.zeros(_THUMB_PX * _THUMB_PX * 3, np.float32)
+        return np.zeros(_THUMB_PX * _THUMB_PX * 4, np.float32)
     crop = view.image_rgb[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
     small = cv2.resize(crop, (_THUMB_PX, _THUMB_PX), interpolation=cv2.INTER_AREA)
     lab = cv2.cvtColor(np.asarray(small, np.float32) / 255, cv2.COLOR_RGB2LAB)
-    return (lab.reshape(-1) / 100).astype(np.float32)
+    light = lab[..., 0]
+    # Sides of one colour differ only in their print, so the pattern counts by itself beside the colours.
+    pattern = (light - light.mean()) / max(float(light.std()), 1.0)
+    return np.concatenate([lab.reshape(-1) / 100, 0.35 * pattern.reshape(-1)]).astype(np.float32)
 
 
 def rate_views(views: Sequence[LabelView]) -> npt.NDArray[np.float64]:
