@@ -155,6 +155,16 @@ class SegmentVideoResult(Payload):
     rejected: dict[str, int] = Field(description="Frames looked at and left out, counted by reason.")
     segmenter: str = Field(description="Name and version, e.g. 'u2netp+flow/1'.")
 
+    def summary(self) -> dict[str, object]:
+        """Return what a job shows of it."""
+        return {
+            "frame_count": len(self.frames),
+            "rejected": self.rejected,
+            "segmenter": self.segmenter,
+            "frames_prefix": self.frames[0].key.rsplit("/", 1)[0],
+            "metadata": self.metadata.model_dump(mode="json"),
+        }
+
 
 # --- embed_images ----------------------------------------------------------------------------------------------------
 
@@ -199,6 +209,11 @@ class EmbedImagesResult(Payload):
     image_ids: tuple[str, ...]
     failures: tuple[ImageFailure, ...] = ()
 
+    def summary(self) -> dict[str, object]:
+        """Return what a job shows of it."""
+        failures = [failure.model_dump() for failure in self.failures[:100]]
+        return {"n_vectors": len(self.image_ids), "encoder": self.encoder.name, "failures": failures}
+
 
 # --- embed_query -----------------------------------------------------------------------------------------------------
 
@@ -220,6 +235,10 @@ class EmbedQueryResult(Payload):
     vectors: tuple[tuple[float, ...], ...]
     product_box_xyxy: tuple[float, float, float, float] | None = None
     barcodes_seen: tuple[str, ...] = ()
+
+    def summary(self) -> dict[str, object]:
+        """Return what a job shows of it."""
+        return {"n_vectors": len(self.vectors), "encoder": self.encoder.name}
 
 
 Spec = SegmentVideoSpec | EmbedImagesSpec | EmbedQuerySpec

@@ -104,7 +104,9 @@ class JobRunner:
                 with contextlib.suppress(asyncio.CancelledError):
                     await pulse
                 await self._until_database_answers(lambda: self._flush_logs(attempt))
-            await self._until_database_answers(lambda: self._complete(job, attempt, result))
+            await self._until_database_answers(
+                lambda: self._complete(job, attempt, result, time.monotonic() - started_s)
+            )
             log.info("attempt.completed", seconds=round(time.monotonic() - started_s, 3))
         except StaleAttempt:
             log.warning("attempt.lost")
@@ -115,9 +117,9 @@ class JobRunner:
             self._running.discard(attempt)
         await self._empty_trash()
 
-    async def _complete(self, job: Job, attempt: Attempt, result: Result) -> None:
+    async def _complete(self, job: Job, attempt: Attempt, result: Result, seconds: float) -> None:
         async with self._db.transaction() as session:
-            done = await service.complete(session, self._board, job.id, attempt.number, result.model_dump(mode="json"))
+            done = await service.complete(session, self._board, job.id, attempt.number, result, seconds)
             await self._apply_result(session, done, result)
 
     async def _settle_failure(self, attempt: Attempt, spec: Spec, error: BuybuddyError) -> None:

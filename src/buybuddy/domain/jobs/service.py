@@ -14,7 +14,7 @@ from buybuddy.errors import BuybuddyError, Conflict, NotFound, QueueFull, StaleA
 from buybuddy.infra.db import Actor, Session, Subject, emit, new_id, record_audit
 from buybuddy.infra.queue import JobQueue
 from buybuddy.stages.registry import SPEC
-from buybuddy.stages.specs import Spec
+from buybuddy.stages.specs import Result, Spec
 
 
 @dataclass(frozen=True)
@@ -138,16 +138,24 @@ async def beat(session: Session, job_id: uuid.UUID, attempt: int) -> bool:
 
 
 async def complete(
-    session: Session, board: JobBoard, job_id: uuid.UUID, attempt: int, result: dict[str, object]
+    session: Session, board: JobBoard, job_id: uuid.UUID, attempt: int, result: Result, seconds: float
 ) -> Job:
     """Mark the attempt's job as completed; what it leaves behind is written in the same transaction.
 
     Raises: StaleAttempt, and then nothing of the transaction may be kept.
     """
     job = await _write(
-        session, job_id, attempt, status="completed", progress=100, current_step=None, remaining_s=None,
-        result=result, completed_at=NOW,
-    )  # fmt: skip
+        session,
+        job_id,
+        attempt,
+        status="completed",
+        progress=100,
+        current_step=None,
+        remaining_s=None,
+        metrics={"seconds": round(seconds, 2), **result.summary()},
+        result=result.model_dump(mode="json"),
+        completed_at=NOW,
+    )
     await _tell(session, board, job)
     await promote(session, board, job.type)
     return job

@@ -91,9 +91,13 @@ async def images_by_id(session: Session, image_ids: Sequence[uuid.UUID]) -> dict
     return {image.id: image for image in rows}
 
 
-async def list_images(session: Session, product_id: uuid.UUID, limit: int) -> Sequence[ProductImage]:
-    """Return a product's images, frames in the order of their video."""
+async def list_images(
+    session: Session, product_id: uuid.UUID, video_id: uuid.UUID | None, limit: int
+) -> Sequence[ProductImage]:
+    """Return a product's images, or those of one video only, frames in the order of their video."""
     statement = select(ProductImage).where(ProductImage.product_id == product_id)
+    if video_id is not None:
+        statement = statement.where(ProductImage.video_id == video_id)
     statement = statement.order_by(ProductImage.image_type, ProductImage.created_at, ProductImage.frame_index)
     return (await session.scalars(statement.limit(limit))).all()
 

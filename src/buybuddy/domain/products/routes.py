@@ -65,12 +65,16 @@ async def get_product(product_id: uuid.UUID, _: Viewer, session: SessionDep, pla
 
 @router.get("/{product_id}/frames", operation_id="listProductImages")
 async def list_product_images(
-    product_id: uuid.UUID, _: Viewer, session: SessionDep, platform: PlatformDep
+    product_id: uuid.UUID,
+    _: Viewer,
+    session: SessionDep,
+    platform: PlatformDep,
+    video_id: Annotated[uuid.UUID | None, Query(description="Only frames of this video.")] = None,
 ) -> ProductImagesOut:
     """List a product's images by type."""
     product = await service.get_product(session, product_id)
     by_type: dict[str, list[ImageOut]] = {"synthetic": [], "real": [], "augmented": []}
-    for image in await repository.list_images(session, product_id, IMAGES_SHOWN):
+    for image in await repository.list_images(session, product_id, video_id, IMAGES_SHOWN):
         by_type[image.image_type].append(ImageOut.from_row(image, product.primary_image_id, platform))
     return ProductImagesOut(**by_type)
 

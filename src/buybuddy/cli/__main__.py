@@ -1,0 +1,5 @@
+"""`python -m buybuddy.cli`."""
+
+from buybuddy.cli import main
+
+main()

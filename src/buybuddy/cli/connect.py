@@ -1,0 +1,51 @@
+"""Which platform a command talks to: `--server`, the one that runs in this home, or one started for the command."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from buybuddy.cli.output import err
+from buybuddy.connections import open_storage
+from buybuddy.errors import Misconfigured
+from buybuddy.infra.clients.platform_client import PlatformClient
+from buybuddy.settings import Settings
+from buybuddy.supervisor import CLI_KEY_FILE, Supervisor, find_running
+
+
+@contextmanager
+def connect(server: str | None) -> Iterator[PlatformClient]:
+    """Open a client; a platform that is started for it ends with it and keeps all its data.
+
+    Raises: Misconfigured, Unavailable.
+    """
+    settings = Settings()
+    server = server or settings.server_url
+    if server is not None:
+        if settings.api_key is None:
+            raise Misconfigured("Set BUYBUDDY_API_KEY to a key of that server (Settings, API keys).")
+        with PlatformClient(server, settings.api_key.get_secret_value()) as client:
+            yield client
+        return
+    running = find_running(settings)
+    if running is not None:
+        with PlatformClient(*running) as client:
+            yield client
+        return
+    with err.status("starting the platform for this command ..."):
+        supervisor = Supervisor(settings, port=0)
+        try:
+            supervisor.start()
+        except BaseException:
+            supervisor.stop()
+            raise
+    with supervisor.watching(), PlatformClient(supervisor.url, _cli_key(settings)) as client:
+        yield client
+
+
+def _cli_key(settings: Settings) -> str:
+    return (settings.home_dir / CLI_KEY_FILE).read_text(encoding="utf-8")
+
+
+def local_folder(prefix: str) -> str | None:
+    """Return the folder of this machine that holds the objects below a prefix; None when storage is elsewhere."""
+    root = open_storage(Settings()).local_root
+    return str(root / prefix) if root is not None else None

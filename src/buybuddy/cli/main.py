@@ -1,0 +1,49 @@
+"""Every command by its name."""
+
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+
+from buybuddy.cli import bench, demo, doctor, products, search, up, videos
+from buybuddy.cli.output import report_errors
+from buybuddy.errors import BuybuddyError
+
+app = typer.Typer(
+    name="buybuddy",
+    help="From short product videos to a recognition model for real photos.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+app.command("up")(up.up)
+app.command("demo")(demo.demo)
+app.command("search")(search.search)
+app.command("doctor")(doctor.doctor)
+app.command("bench")(bench.bench)
+app.add_typer(videos.app, name="videos", help="Process product videos.")
+app.add_typer(products.app, name="products", help="Look into the catalogue.")
+
+
+def _print_version(is_asked: bool) -> None:
+    if is_asked:
+        typer.echo(version("buybuddy"))
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    _: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Take the options that come before a command."""
+
+
+def main() -> None:
+    """Run the command line; a known error is one sentence and exit code 1."""
+    try:
+        app()
+    except BuybuddyError as error:
+        report_errors(error)
+        raise SystemExit(1) from None
