@@ -228,6 +228,14 @@ def test_net_quantity_is_not_taken_from_the_table() -> None:
     assert find_net_quantity(FRONT + TABLE)[0] == "375 g"
 
 
+def test_a_unit_found_apart_joins_its_number() -> None:
+    number = TextLine("375", 0.99, 0.07, 0.5, 0.95, 0.14, 0)
+    unit = TextLine("g", 0.9, 0.057, 0.6, 0.96, 0.05, 0)
+    far = TextLine("g", 0.9, 0.057, 0.6, 0.5, 0.05, 0)
+    assert find_net_quantity([number, unit])[0] == "375 g"
+    assert find_net_quantity([number, far])[0] is None
+
+
 def test_mismatch_is_an_issue_and_the_seen_code_stays() -> None:
     reading = build_reading(FRONT, ["8690123400010"], "box", "4006381333931")
     assert reading.specifications.identifiers.barcode == "8690123400010"

@@ -77,7 +77,10 @@ class _Script:
     noise: float
 
     def turn(self, t: float) -> float:
-        return self.turn_from_rad + self.turn_by_rad * (t + 0.04 * float(np.sin(4 * np.pi * t)))
+        """Angle at time t: a moment of the front first, and no turning while it comes or goes."""
+        start, end = (0.2 if self.enters else 0.05), (0.85 if self.leaves else 1.0)
+        s = float(np.clip((t - start) / (end - start), 0.0, 1.0))
+        return self.turn_from_rad + self.turn_by_rad * (s - 0.07 * float(np.sin(2 * np.pi * s)))
 
 
 def _build_script(rng: np.random.Generator, has_hand: bool | None) -> _Script:

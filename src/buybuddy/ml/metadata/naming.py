@@ -175,9 +175,9 @@ def choose_names(lines: Sequence[TextLine]) -> Names:
 
 
 def _is_misread(phrase: Phrase, brand: Phrase) -> bool:
-    """Tell whether a phrase is the brand seen badly: it begins or ends like it and nobody confirms it."""
+    """Tell whether a phrase is the brand seen badly: no longer than it, it begins or ends like it."""
     a, b = fold_text(phrase.text), fold_text(brand.text)
-    return len(phrase.views) == 1 and len(a) <= len(b) + 1 and (a[:3] == b[:3] or a[-3:] == b[-3:])
+    return len(a) <= len(b) + 1 and (a[:3] == b[:3] or a[-3:] == b[-3:]) and not _is_generic(phrase.text)
 
 
 def _name_worth(phrase: Phrase, brand: Phrase) -> float:

@@ -27,16 +27,17 @@ from buybuddy.ml.metadata.rules import (
     find_country,
     find_sku,
     is_nutrition_text,
+    join_split_amounts,
     parse_net_quantity,
     read_nutrition,
 )
 from buybuddy.ml.metadata.text_reader import measure_text_share, read_text_lines
-from buybuddy.ml.metadata.view_choice import choose_views, rate_views
+from buybuddy.ml.metadata.view_choice import choose_views
 
 READER_NAME = "offline:zxing-cpp+pp-ocrv6/1"
 
 _N_BARCODE_VIEWS = 24
-_N_GLANCES = 12
+_N_GLANCES = 16
 _N_FIRST_VIEWS = 4
 _N_TEXT_VIEWS = 7
 _BLURRED_BELOW = 25.0
@@ -59,9 +60,9 @@ def read_metadata(views: Sequence[LabelView], expected_barcode: str | None, *, n
     sightings = {k: read_barcodes(views[k].image_rgb) for k in order}
     seen = rank_barcodes(sightings.values())
     with_code = [k for k in order if any(code in seen for code in sightings[k])][:1]
-    glanced = choose_views(views, _N_GLANCES, rate_views(views), first=with_code) if views else []
     worth = np.zeros(len(views))
-    for k in glanced:
+    in_time = sorted(range(len(views)), key=lambda k: views[k].video_time_s)
+    for k in in_time[:: max(1, -(-len(views) // _N_GLANCES))]:
         worth[k] = measure_text_share(views[k], n_threads=n_threads)
     chosen = choose_views(views, _N_TEXT_VIEWS, worth, first=with_code)
     container = guess_container([view.matte for view in views])
@@ -147,6 +148,7 @@ def find_net_quantity(
     """
     weight: dict[str, float] = {}
     packs: dict[str, PackReading] = {}
+    lines = join_split_amounts(lines)
     rows = [line for line in lines if is_nutrition_text(line.text)]
     figures = set(vars(nutrition).values())
     tables = {row.view for row in rows if sum(other.view == row.view for other in rows) >= 2}
@@ -158,8 +160,11 @@ def find_net_quantity(
         if text in _REFERENCE_AMOUNTS and (line.height < _SMALL_PRINT or any(row.view == line.view for row in rows)):
             continue
         bonus = 1.5 if pack.item_count else 1.0
-        if line.view in tables or "." in text or "," in text:
-            bonus *= 0.3  # rows of a table whose names were not read look like this
+        has_fraction = "." in text or "," in text
+        if line.view in tables and has_fraction and text.endswith("g"):
+            continue  # a figure of the table whose name was not read
+        if line.view in tables or has_fraction:
+            bonus *= 0.3
         if text in figures:
             continue
         weight[text] = max(weight.get(text, 0.0) * 1.15, line.height * line.score * bonus)

@@ -71,6 +71,24 @@ def parse_net_quantity(text: str) -> tuple[str, PackReading] | None:
     return None
 
 
+def join_split_amounts(lines: Sequence[TextLine]) -> list[TextLine]:
+    """Join a bare number with the unit that was found as a line of its own just right of it ("375" and "g")."""
+    units = [line for line in lines if re.fullmatch(_UNIT, line.text.strip(), re.IGNORECASE)]
+    joined = []
+    for line in lines:
+        is_bare = re.fullmatch(_NUMBER, line.text.strip()) is not None
+        mates = [
+            unit
+            for unit in units
+            if is_bare
+            and unit.view == line.view
+            and abs(unit.y - line.y - line.slope * (unit.x - line.x)) < 0.6 * line.height
+            and 0 < unit.x - line.x - (unit.width + line.width) / 2 + 0.5 * line.height < 1.5 * line.height
+        ]
+        joined.append(replace(line, text=f"{line.text} {mates[0].text}") if mates else line)
+    return joined
+
+
 def find_nutrient(text: str) -> str | None:
     """Tell which field of the nutrition table a row names; None for other rows (saturated fat, salt) and other text."""
     folded = re.sub(r"[^a-z ]+", " ", fold_text(text))

@@ -25,13 +25,6 @@ def _describe(view: LabelView) -> npt.NDArray[np.float32]:
     return np.concatenate([lab.reshape(-1) / 100, 0.35 * pattern.reshape(-1)]).astype(np.float32)
 
 
-def rate_views(views: Sequence[LabelView]) -> npt.NDArray[np.float64]:
-    """Rate views by area and sharpness, each relative to the best; (n,) in [0, 1]."""
-    area = np.array([float((view.matte > 127).sum()) for view in views])
-    sharp = np.array([max(view.sharpness, 0.0) for view in views])
-    return np.asarray(np.sqrt(area / max(area.max(), 1.0)) * np.sqrt(sharp / max(sharp.max(), 1e-9)), np.float64)
-
-
 def choose_views(
     views: Sequence[LabelView], n: int, worth: npt.NDArray[np.float64], first: Sequence[int] = ()
 ) -> list[int]:
