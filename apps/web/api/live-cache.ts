@@ -5,7 +5,6 @@ import type { Job, Video } from "./types";
 type Items<T> = { items: T[] };
 
 const pathOf = (key: QueryKey) => (typeof key[1] === "string" ? key[1] : "");
-const isFinal = (job: Job) => job.status !== "processing";
 
 /** Replace what is known of a job inside a list; the same list comes back when the job is not in it. */
 export function replaceJob<T extends Items<Job>>(list: T, job: Job): T {
@@ -31,6 +30,7 @@ function attachJobInside(data: unknown, job: Job): unknown {
  */
 export class LiveCache {
   private stale = new Set<string>();
+  private statuses = new Map<string, Job["status"]>();
   private timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(
@@ -53,14 +53,13 @@ export class LiveCache {
   }
 
   private applyJob(job: Job) {
-    let wasSeenRunning = false;
+    const isNews = this.statuses.get(job.id) !== job.status;
+    this.statuses.set(job.id, job.status);
     const cache = this.client.getQueryCache();
     for (const query of cache.findAll({ predicate: (one) => one.state.data !== undefined })) {
       const path = pathOf(query.queryKey);
       const data = query.state.data;
       if (path === "/api/v1/jobs") {
-        const known = (data as Items<Job>).items.find((one) => one.id === job.id);
-        wasSeenRunning ||= known?.status === "processing";
         this.client.setQueryData(query.queryKey, replaceJob(data as Items<Job>, job));
       } else if (path === "/api/v1/jobs/{job_id}") {
         if ((data as Job).id === job.id) this.client.setQueryData(query.queryKey, job);
@@ -72,8 +71,8 @@ export class LiveCache {
         this.client.setQueryData(query.queryKey, { ...dashboard, running_jobs: items });
       }
     }
-    if (isFinal(job) || !wasSeenRunning) this.markStale("/api/v1/jobs", "/api/v1/dashboard");
-    if (isFinal(job)) this.markStale("/api/v1/videos");
+    // Where a job stands decides which lists show it; progress within a status does not.
+    if (isNews) this.markStale("/api/v1/jobs", "/api/v1/dashboard", "/api/v1/videos");
   }
 
   private markStale(...prefixes: string[]) {

@@ -50,3 +50,9 @@ export const JOB_TYPES = [
 
 export const isRunning = (job: Job) =>
   job.status === "pending" || job.status === "queued" || job.status === "processing";
+
+/** From start to end of a job that has ended. */
+export const spentSeconds = (job: Job) =>
+  job.started_at && job.completed_at
+    ? (Date.parse(job.completed_at) - Date.parse(job.started_at)) / 1000
+    : null;

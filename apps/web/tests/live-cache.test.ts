@@ -36,6 +36,8 @@ describe("LiveCache", () => {
     vi.useFakeTimers();
     client = new QueryClient();
     cache = new LiveCache(client, 400);
+    cache.apply({ kind: "job", data: JOB });
+    vi.advanceTimersByTime(500);
     client.setQueryData(JOBS, page(JOB));
     client.setQueryData(VIDEOS, page(VIDEO));
   });

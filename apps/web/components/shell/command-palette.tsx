@@ -8,6 +8,7 @@ import { Dialog as Radix } from "radix-ui";
 import { useState } from "react";
 import { useTranslations } from "use-intl";
 import { $api } from "@/api/client";
+import { useIsOperator } from "@/features/accounts/use-is-operator";
 import { useProductName } from "@/features/products/use-product-name";
 import { useDebounced } from "@/routing/use-debounced";
 import { MediaImage } from "../ui/media-image";
@@ -42,6 +43,7 @@ function PaletteBody({ onDone }: { onDone: () => void }) {
   const t = useTranslations("palette");
   const tNavigation = useTranslations("navigation");
   const router = useRouter();
+  const isOperator = useIsOperator();
   const productName = useProductName();
   const [text, setText] = useState("");
   const search = useDebounced(text.trim(), 180);
@@ -105,7 +107,7 @@ function PaletteBody({ onDone }: { onDone: () => void }) {
             ))}
           </Command.Group>
         )}
-        {needle === "" && (
+        {needle === "" && isOperator && (
           <Command.Group heading={t("actions")} className={group}>
             <Command.Item value="upload" className={item} onSelect={() => go("/videos?upload=1")}>
               <Upload aria-hidden /> {t("upload")}

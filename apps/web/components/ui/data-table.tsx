@@ -1,7 +1,8 @@
 "use client";
 
-import { flexRender, type RowData, type Table } from "@tanstack/react-table";
+import type { ColumnDefTemplate, RowData, Table } from "@tanstack/react-table";
 import { ArrowDown, ArrowUp, ChevronsUpDown } from "lucide-react";
+import type { ReactNode } from "react";
 import { cn } from "./class-names";
 
 declare module "@tanstack/react-table" {
@@ -20,6 +21,14 @@ type Props<T> = {
 const SORT_ICON = { asc: ArrowUp, desc: ArrowDown, none: ChevronsUpDown };
 const ARIA_SORT = { asc: "ascending", desc: "descending", none: "none" } as const;
 
+/**
+ * Draw a header or cell by calling its function. (The library's own flexRender would mount the function as a component:
+ * a new function on each render then closes menus and loses focus inside the cell.)
+ */
+function draw<C extends object>(template: ColumnDefTemplate<C> | undefined, context: C): ReactNode {
+  return typeof template === "function" ? template(context) : template;
+}
+
 /** A dense table. A click on a row opens it; the keyboard reaches the same through the link inside the row. */
 export function DataTable<T>({ table, label, onOpen, isStale }: Props<T>) {
   return (
@@ -32,7 +41,7 @@ export function DataTable<T>({ table, label, onOpen, isStale }: Props<T>) {
                 const canSort = header.column.getCanSort();
                 const sorted = header.column.getIsSorted() || "none";
                 const SortIcon = SORT_ICON[sorted];
-                const content = flexRender(header.column.columnDef.header, header.getContext());
+                const content = draw(header.column.columnDef.header, header.getContext());
                 return (
                   <th
                     key={header.id}
@@ -85,7 +94,7 @@ export function DataTable<T>({ table, label, onOpen, isStale }: Props<T>) {
                   key={cell.id}
                   className={cn("px-3 py-1.5 first:pl-4 last:pr-4", cell.column.columnDef.meta?.className)}
                 >
-                  {flexRender(cell.column.columnDef.cell, cell.getContext())}
+                  {draw(cell.column.columnDef.cell, cell.getContext())}
                 </td>
               ))}
             </tr>

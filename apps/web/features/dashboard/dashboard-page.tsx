@@ -8,6 +8,7 @@ import { PageHeader } from "@/components/shell/page-header";
 import { Button } from "@/components/ui/button";
 import { Card, CardHeader } from "@/components/ui/card";
 import { EmptyState, ErrorState, LoadingRows, Skeleton } from "@/components/ui/states";
+import { useIsOperator } from "@/features/accounts/use-is-operator";
 import { JobProgress } from "@/features/jobs/job-progress";
 import { ActivityList } from "./activity-list";
 import { CountCard } from "./count-card";
@@ -17,6 +18,7 @@ const COUNTS = ["products", "videos_processed", "embeddings"] as const;
 export function DashboardPage() {
   const t = useTranslations("dashboard");
   const dashboard = $api.useQuery("get", "/api/v1/dashboard");
+  const isOperator = useIsOperator();
   const data = dashboard.data;
 
   return (
@@ -27,11 +29,13 @@ export function DashboardPage() {
             <ScanSearch aria-hidden /> {t("searchByPhoto")}
           </Link>
         </Button>
-        <Button variant="primary" asChild>
-          <Link href="/videos?upload=1">
-            <Upload aria-hidden /> {t("uploadVideos")}
-          </Link>
-        </Button>
+        {isOperator && (
+          <Button variant="primary" asChild>
+            <Link href="/videos?upload=1">
+              <Upload aria-hidden /> {t("uploadVideos")}
+            </Link>
+          </Button>
+        )}
       </PageHeader>
       {dashboard.isError && !data ? (
         <Card>

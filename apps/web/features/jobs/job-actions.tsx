@@ -8,12 +8,14 @@ import { $api } from "@/api/client";
 import { isRunning, type Job } from "@/api/types";
 import { Button } from "@/components/ui/button";
 import { useProblemText } from "@/components/ui/problem-text";
+import { useIsOperator } from "@/features/accounts/use-is-operator";
 
 /** Cancel what waits or runs; retry what failed or was cancelled. */
 export function JobActions({ job }: { job: Job }) {
   const t = useTranslations("jobs");
   const problemText = useProblemText();
   const client = useQueryClient();
+  const isOperator = useIsOperator();
   const options = {
     onSuccess: () => client.invalidateQueries(),
     onError: (error: unknown) => toast.error(problemText(error)),
@@ -22,6 +24,7 @@ export function JobActions({ job }: { job: Job }) {
   const retry = $api.useMutation("post", "/api/v1/jobs/{job_id}/retry", options);
   const request = { params: { path: { job_id: job.id } } };
 
+  if (!isOperator) return null;
   if (isRunning(job)) {
     return (
       <Button

@@ -3,7 +3,7 @@
 import { createColumnHelper, getCoreRowModel, useReactTable } from "@tanstack/react-table";
 import { useMemo } from "react";
 import { useTranslations } from "use-intl";
-import { isRunning, type Job } from "@/api/types";
+import { isRunning, type Job, spentSeconds } from "@/api/types";
 import { DataTable } from "@/components/ui/data-table";
 import { TimeAgo, useQuantities } from "@/components/ui/quantities";
 import { JobActions } from "./job-actions";
@@ -11,11 +11,6 @@ import { JobProgress } from "./job-progress";
 import { JobStatusBadge } from "./job-status-badge";
 
 const column = createColumnHelper<Job>();
-
-const spentSeconds = (job: Job) =>
-  job.started_at && job.completed_at
-    ? (Date.parse(job.completed_at) - Date.parse(job.started_at)) / 1000
-    : null;
 
 type Props = { jobs: Job[]; isStale: boolean; onOpen: (job: Job) => void };
 

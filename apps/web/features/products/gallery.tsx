@@ -38,15 +38,9 @@ export function Gallery({ name, images, onSeek }: Props) {
             <button
               type="button"
               onClick={() => setOpenId(image.id)}
-              aria-label={[
-                t("open", { number: index + 1 }),
-                image.is_primary && t("primary"),
-                image.video_time_s !== null && second(image.video_time_s),
-              ]
-                .filter(Boolean)
-                .join(", ")}
               className="group relative block w-full overflow-hidden rounded-lg border border-line hover:border-line-strong"
             >
+              <span className="sr-only">{t("open", { number: index + 1 })}</span>
               <MediaImage
                 identity={image.id}
                 url={image.thumbnail_url ?? image.url}

@@ -6,6 +6,7 @@ import type { Product } from "@/api/types";
 import { Button } from "@/components/ui/button";
 import { Card, CardHeader } from "@/components/ui/card";
 import { useQuantities } from "@/components/ui/quantities";
+import { useIsOperator } from "@/features/accounts/use-is-operator";
 import { NUTRIENTS, TEXT_FIELDS } from "./metadata-fields";
 import { MetadataForm } from "./metadata-form";
 import { useIssueText } from "./use-issue-text";
@@ -55,14 +56,17 @@ function Row({ label, value }: { label: string; value: string | null | undefined
 
 function MetadataView({ product, onEdit }: { product: Product; onEdit: () => void }) {
   const t = useTranslations("metadata");
+  const isOperator = useIsOperator();
   const { percent } = useQuantities();
   return (
     <>
       <Card>
         <CardHeader title={t("title")}>
-          <Button size="sm" onClick={onEdit}>
-            <Pencil aria-hidden /> {t("edit")}
-          </Button>
+          {isOperator && (
+            <Button size="sm" onClick={onEdit}>
+              <Pencil aria-hidden /> {t("edit")}
+            </Button>
+          )}
         </CardHeader>
         <dl>
           {TEXT_FIELDS.map((name) => (

@@ -8,12 +8,14 @@ import type { Product } from "@/api/types";
 import { Button } from "@/components/ui/button";
 import { MediaImage } from "@/components/ui/media-image";
 import { TimeAgo } from "@/components/ui/quantities";
+import { useIsOperator } from "@/features/accounts/use-is-operator";
 import { DeleteProductDialog } from "./delete-product-dialog";
 import { ProductStatusBadge } from "./product-status-badge";
 import { useProductName } from "./use-product-name";
 
 export function ProductHeader({ product }: { product: Product }) {
   const t = useTranslations("product");
+  const isOperator = useIsOperator();
   const router = useRouter();
   const productName = useProductName();
   const [isDeleting, setIsDeleting] = useState(false);
@@ -55,9 +57,11 @@ export function ProductHeader({ product }: { product: Product }) {
           </span>
         </div>
       </div>
-      <Button variant="ghost" onClick={() => setIsDeleting(true)}>
-        <Trash2 aria-hidden /> {t("delete")}
-      </Button>
+      {isOperator && (
+        <Button variant="ghost" onClick={() => setIsDeleting(true)}>
+          <Trash2 aria-hidden /> {t("delete")}
+        </Button>
+      )}
       <DeleteProductDialog
         product={isDeleting ? product : null}
         onClose={() => setIsDeleting(false)}

@@ -6,12 +6,14 @@ import { useTranslations } from "use-intl";
 import type { ProductRow } from "@/api/types";
 import { Button } from "@/components/ui/button";
 import { Menu, MenuContent, MenuItem, MenuSeparator, MenuTrigger } from "@/components/ui/menu";
+import { useIsOperator } from "@/features/accounts/use-is-operator";
 import { useProductName } from "./use-product-name";
 
 type Props = { product: ProductRow; onDelete: (product: ProductRow) => void };
 
 export function ProductMenu({ product, onDelete }: Props) {
   const t = useTranslations("products");
+  const isOperator = useIsOperator();
   const router = useRouter();
   const productName = useProductName();
   return (
@@ -25,13 +27,17 @@ export function ProductMenu({ product, onDelete }: Props) {
         <MenuItem onSelect={() => router.push(`/products/${product.id}`)}>
           <Eye aria-hidden /> {t("view")}
         </MenuItem>
-        <MenuItem onSelect={() => router.push(`/products/${product.id}?edit=1`)}>
-          <Pencil aria-hidden /> {t("edit")}
-        </MenuItem>
-        <MenuSeparator />
-        <MenuItem isDanger onSelect={() => onDelete(product)}>
-          <Trash2 aria-hidden /> {t("delete")}
-        </MenuItem>
+        {isOperator && (
+          <>
+            <MenuItem onSelect={() => router.push(`/products/${product.id}?edit=1`)}>
+              <Pencil aria-hidden /> {t("edit")}
+            </MenuItem>
+            <MenuSeparator />
+            <MenuItem isDanger onSelect={() => onDelete(product)}>
+              <Trash2 aria-hidden /> {t("delete")}
+            </MenuItem>
+          </>
+        )}
       </MenuContent>
     </Menu>
   );

@@ -2,7 +2,6 @@
 
 import { keepPreviousData } from "@tanstack/react-query";
 import { Package } from "lucide-react";
-import { useEffect, useState } from "react";
 import { useTranslations } from "use-intl";
 import { $api } from "@/api/client";
 import { PRODUCT_STATUSES } from "@/api/types";
@@ -13,7 +12,7 @@ import { SearchInput } from "@/components/ui/input";
 import { Pagination } from "@/components/ui/pagination";
 import { Select } from "@/components/ui/select";
 import { EmptyState, ErrorState, LoadingRows } from "@/components/ui/states";
-import { useDebounced } from "@/routing/use-debounced";
+import { useSearchText } from "@/routing/use-search-text";
 import { findChoice, readPage, useUrlState } from "@/routing/use-url-state";
 import { ProductTable, SORTS } from "./product-table";
 
@@ -25,11 +24,7 @@ export function ProductsPage() {
   const page = readPage(url.page);
   const status = findChoice(PRODUCT_STATUSES, url.status);
   const sort = findChoice(SORTS, url.sort) ?? "-created_at";
-  const [text, setText] = useState(url.search);
-  const search = useDebounced(text.trim());
-  useEffect(() => {
-    if (search !== url.search) setUrl({ search, page: "" });
-  }, [search, url.search, setUrl]);
+  const [text, setText] = useSearchText(url.search, (search) => setUrl({ search, page: "" }));
 
   const categories = $api.useQuery("get", "/api/v1/products/categories");
   const products = $api.useQuery(
@@ -52,7 +47,6 @@ export function ProductsPage() {
   const isFiltered = Boolean(url.search || status || url.category);
 
   function clearFilters() {
-    setText("");
     setUrl({ search: "", status: "", category: "", page: "" });
   }
 

@@ -1,12 +1,13 @@
 "use client";
 
 import { CloudUpload } from "lucide-react";
-import { useEffect, useId, useState } from "react";
+import { useEffect, useId, useRef, useState } from "react";
 import { useTranslations } from "use-intl";
 import { Button } from "@/components/ui/button";
 import { Checkbox } from "@/components/ui/checkbox";
 import { cn } from "@/components/ui/class-names";
 import { DropZone } from "@/components/ui/drop-zone";
+import { useUrlState } from "@/routing/use-url-state";
 import { UploadList } from "./upload-list";
 import { uploadStore, useUploads } from "./upload-store";
 
@@ -27,6 +28,13 @@ export function UploadPanel() {
   const processId = useId();
   const [isProcessed, setIsProcessed] = useState(true);
   const uploads = useUploads();
+  const [url, setUrl] = useUrlState(["upload"]);
+  const chooseButton = useRef<HTMLButtonElement>(null);
+  useEffect(() => {
+    if (!url.upload) return;
+    chooseButton.current?.focus();
+    setUrl({ upload: "" });
+  }, [url.upload, setUrl]);
   useLeaveWarning(uploads.some((one) => one.state === "waiting" || one.state === "sending"));
 
   return (
@@ -59,7 +67,7 @@ export function UploadPanel() {
               />
               {t("processAfter")}
             </label>
-            <Button variant="primary" onClick={choose}>
+            <Button ref={chooseButton} variant="primary" onClick={choose}>
               {t("choose")}
             </Button>
           </div>

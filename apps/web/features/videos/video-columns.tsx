@@ -11,6 +11,7 @@ import { Checkbox } from "@/components/ui/checkbox";
 import { MediaImage } from "@/components/ui/media-image";
 import { Menu, MenuContent, MenuItem, MenuTrigger } from "@/components/ui/menu";
 import { TimeAgo, useQuantities } from "@/components/ui/quantities";
+import { useIsOperator } from "@/features/accounts/use-is-operator";
 import { VideoProgress } from "./video-progress";
 import { VideoStatusBadge } from "./video-status-badge";
 
@@ -113,14 +114,15 @@ export function useVideoColumns(handlers: Handlers) {
 
 function VideoMenu({ video, onProcess, onRetry, onDelete }: { video: Video } & Handlers) {
   const t = useTranslations("videos");
+  const isOperator = useIsOperator();
   return (
     <div className="flex items-center justify-end gap-1">
-      {video.status === "pending" && (
+      {isOperator && video.status === "pending" && (
         <Button size="sm" onClick={() => onProcess(video)}>
           <Play aria-hidden /> {t("process")}
         </Button>
       )}
-      {video.status === "failed" && (
+      {isOperator && video.status === "failed" && (
         <Button size="sm" onClick={() => onRetry(video)}>
           <RotateCw aria-hidden /> {t("retry")}
         </Button>
@@ -132,21 +134,23 @@ function VideoMenu({ video, onProcess, onRetry, onDelete }: { video: Video } & H
           </Link>
         </Button>
       )}
-      <Menu>
-        <MenuTrigger asChild>
-          <Button size="icon-sm" variant="ghost" aria-label={t("menu", { filename: video.filename })}>
-            <MoreHorizontal />
-          </Button>
-        </MenuTrigger>
-        <MenuContent>
-          <MenuItem disabled={video.status === "processing"} onSelect={() => onProcess(video)}>
-            <Play aria-hidden /> {video.status === "completed" ? t("processAgain") : t("process")}
-          </MenuItem>
-          <MenuItem isDanger onSelect={() => onDelete(video)}>
-            <Trash2 aria-hidden /> {t("delete")}
-          </MenuItem>
-        </MenuContent>
-      </Menu>
+      {isOperator && (
+        <Menu>
+          <MenuTrigger asChild>
+            <Button size="icon-sm" variant="ghost" aria-label={t("menu", { filename: video.filename })}>
+              <MoreHorizontal />
+            </Button>
+          </MenuTrigger>
+          <MenuContent>
+            <MenuItem disabled={video.status === "processing"} onSelect={() => onProcess(video)}>
+              <Play aria-hidden /> {video.status === "completed" ? t("processAgain") : t("process")}
+            </MenuItem>
+            <MenuItem isDanger onSelect={() => onDelete(video)}>
+              <Trash2 aria-hidden /> {t("delete")}
+            </MenuItem>
+          </MenuContent>
+        </Menu>
+      )}
     </div>
   );
 }

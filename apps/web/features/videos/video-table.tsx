@@ -8,6 +8,7 @@ import type { Video } from "@/api/types";
 import { Button } from "@/components/ui/button";
 import { ConfirmDialog } from "@/components/ui/confirm-dialog";
 import { DataTable } from "@/components/ui/data-table";
+import { useIsOperator } from "@/features/accounts/use-is-operator";
 import { useVideoActions } from "./use-video-actions";
 import { useVideoColumns } from "./video-columns";
 
@@ -15,6 +16,7 @@ const canProcess = (video: Video) => video.status === "pending" || video.status 
 
 export function VideoTable({ videos, isStale }: { videos: Video[]; isStale: boolean }) {
   const t = useTranslations("videos");
+  const isOperator = useIsOperator();
   const actions = useVideoActions();
   const [selection, setSelection] = useState<RowSelectionState>({});
   const [toDelete, setToDelete] = useState<Video[]>([]);
@@ -31,6 +33,7 @@ export function VideoTable({ videos, isStale }: { videos: Video[]; isStale: bool
     onRowSelectionChange: setSelection,
     getCoreRowModel: getCoreRowModel(),
     getRowId: (video) => video.id,
+    initialState: { columnVisibility: { select: isOperator } },
     enableSorting: false,
   });
   const selected = table.getSelectedRowModel().rows.map((row) => row.original);

@@ -2,7 +2,6 @@
 
 import { keepPreviousData } from "@tanstack/react-query";
 import { Clapperboard } from "lucide-react";
-import { useEffect, useState } from "react";
 import { useTranslations } from "use-intl";
 import { $api } from "@/api/client";
 import { VIDEO_STATUSES } from "@/api/types";
@@ -13,7 +12,8 @@ import { SearchInput } from "@/components/ui/input";
 import { Pagination } from "@/components/ui/pagination";
 import { Select } from "@/components/ui/select";
 import { EmptyState, ErrorState, LoadingRows } from "@/components/ui/states";
-import { useDebounced } from "@/routing/use-debounced";
+import { useIsOperator } from "@/features/accounts/use-is-operator";
+import { useSearchText } from "@/routing/use-search-text";
 import { findChoice, readPage, useUrlState } from "@/routing/use-url-state";
 import { UploadPanel } from "./upload-panel";
 import { VideoStats } from "./video-stats";
@@ -25,12 +25,9 @@ export function VideosPage() {
   const t = useTranslations("videos");
   const [url, setUrl] = useUrlState(["status", "search", "page"]);
   const status = findChoice(VIDEO_STATUSES, url.status);
+  const isOperator = useIsOperator();
   const page = readPage(url.page);
-  const [text, setText] = useState(url.search);
-  const search = useDebounced(text.trim());
-  useEffect(() => {
-    if (search !== url.search) setUrl({ search, page: "" });
-  }, [search, url.search, setUrl]);
+  const [text, setText] = useSearchText(url.search, (search) => setUrl({ search, page: "" }));
 
   const videos = $api.useQuery(
     "get",
@@ -41,14 +38,13 @@ export function VideosPage() {
   const isFiltered = Boolean(status || url.search);
 
   function clearFilters() {
-    setText("");
     setUrl({ status: "", search: "", page: "" });
   }
 
   return (
     <>
       <PageHeader title={t("title")} description={t("description")} />
-      <UploadPanel />
+      {isOperator && <UploadPanel />}
       <div className="mt-4">
         <VideoStats chosen={status} onChoose={(next) => setUrl({ status: next ?? "", page: "" })} />
       </div>
