@@ -92,7 +92,7 @@ def encode(rgb: UInt8Array, kind: str = "PNG", **options: object) -> bytes:
 
 def test_preparation_fills_the_square_with_the_product_on_white() -> None:
     rgb, matte = draw_pack(0)
-    prepared = prepare_frame(rgb, matte)
+    (prepared,) = prepare_frame(rgb, matte).views
     assert prepared.shape == (224, 224, 3)
     assert (prepared[:5] == 255).all(), "what was black around the product is white"
     assert (prepared[:, :5] == 255).all()
@@ -104,7 +104,17 @@ def test_preparation_fills_the_square_with_the_product_on_white() -> None:
 
 def test_an_empty_matte_means_the_whole_picture() -> None:
     rgb, matte = draw_pack(0)
-    np.testing.assert_array_equal(prepare_frame(rgb, np.zeros_like(matte)), resize_square(rgb))
+    np.testing.assert_array_equal(prepare_frame(rgb, np.zeros_like(matte)).views[0], resize_square(rgb))
+
+
+def test_colours_tell_flavours_apart_whatever_the_light() -> None:
+    matte = np.full((100, 100), 255, np.uint8)
+    red, blue = np.full((100, 100, 3), 240, np.uint8), np.full((100, 100, 3), 240, np.uint8)
+    red[20:80], blue[20:80] = (180, 20, 20), (20, 20, 180)
+    dim_red = np.asarray(red * np.array([0.6, 0.5, 0.4]), np.uint8)
+    of_red, of_blue, of_dim_red = (prepare_frame(rgb, matte).colours for rgb in (red, blue, dim_red))
+    np.testing.assert_allclose(np.linalg.norm(of_red), 1, atol=1e-5)
+    assert of_red @ of_dim_red > 0.85 > 0.6 > of_red @ of_blue
 
 
 def test_vectors_are_unit_rows_that_do_not_depend_on_the_batch(models_dir: Path) -> None:

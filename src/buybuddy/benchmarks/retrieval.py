@@ -15,8 +15,7 @@ import numpy.typing as npt
 from buybuddy.benchmarks.grocery import cut_from_white, unpack_grocery
 from buybuddy.benchmarks.report import BenchmarkReport
 from buybuddy.ml.images import read_image_rgb
-from buybuddy.ml.retrieval.encoder import Encoder, fuse_views
-from buybuddy.ml.retrieval.preparation import resize_square
+from buybuddy.ml.retrieval.encoder import Encoder
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -42,20 +41,17 @@ def run(data_dir: Path, models_dir: Path, scratch_dir: Path, *, photos_per_produ
     encoder = Encoder(models_dir, n_threads=1)
     shop_pictures = [read_image_rgb(product.shop_picture) for product in products]
     gallery = encoder.embed(shop_pictures, [cut_from_white(rgb) for rgb in shop_pictures])
-    fused, whole, labels, durations_ms = [], [], [], []
+    fused, labels, durations_ms = [], [], []
     for label, product in enumerate(products):
         for path in product.photos:
             started = time.perf_counter()
             photo = read_image_rgb(path)
-            vectors = encoder.embed_views(encoder.prepare_photo(photo).prepared)
-            fused.append(fuse_views(vectors))
+            fused.append(encoder.embed([photo], [None])[0])
             durations_ms.append((time.perf_counter() - started) * 1000)
-            whole.append(encoder.embed_views([resize_square(photo)])[0])
             labels.append(label)
     truth = np.array(labels)
     packaged = np.array([product.is_packaged for product in products])
     details: dict[str, float | int | str] = {"photos": len(labels), "products": len(products)}
-    details["whole_photo_packaged"] = rank1_rate(np.stack(whole), gallery, truth, packaged)
     queries, everything = np.stack(fused), np.ones_like(packaged)
     return [
         _compare("retrieval.cmc1_packaged", rank1_rate(queries, gallery, truth, packaged), _BASELINE_PACKAGED, details),

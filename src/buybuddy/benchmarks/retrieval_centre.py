@@ -26,8 +26,8 @@ def measure_centre(data_dir: Path, scratch_dir: Path, photos_per_product: int = 
     encoder = Encoder(scratch_dir)
     means = []
     for product in unpack_grocery(data_dir, scratch_dir, photos_per_product):
-        views = [view for path in product.photos for view in encoder.prepare_photo(read_image_rgb(path)).prepared]
-        means.append(encoder.embed_views(views).mean(axis=0))
+        views = [view for path in product.photos for view in encoder.prepare(read_image_rgb(path), None).views]
+        means.append(encoder.extract_features(views).mean(axis=0))
     return np.asarray(np.mean(means, axis=0), dtype=np.float32)
 
 

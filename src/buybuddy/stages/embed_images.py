@@ -12,7 +12,8 @@ import numpy.typing as npt
 
 from buybuddy.errors import NotFound, StageFailed, UnreadableMedia
 from buybuddy.ml.images import read_image_rgb, read_matte
-from buybuddy.ml.retrieval.encoder import EMBEDDING_DIM, Encoder, Views
+from buybuddy.ml.retrieval.encoder import EMBEDDING_DIM, Encoder
+from buybuddy.ml.retrieval.preparation import PreparedPicture
 from buybuddy.stages.context import StageContext
 from buybuddy.stages.specs import EmbedImagesResult, EmbedImagesSpec, EncoderIdentity, ImageFailure, ImageInput
 
@@ -38,7 +39,7 @@ def embed_images(spec: EmbedImagesSpec, context: StageContext) -> EmbedImagesRes
     blocks: list[FloatArray] = []
     n_done = 0
     for batch in _batches(spec.images):
-        prepared: list[Views] = []
+        prepared: list[PreparedPicture] = []
         for image in batch:
             context.raise_if_cancelled()
             context.report(n_done / len(spec.images), f"embedding {n_done}/{len(spec.images)}")

@@ -4,7 +4,6 @@ import cv2
 
 from buybuddy.ml.images import ReadImage, read_image
 from buybuddy.ml.metadata.barcodes import rank_barcodes, read_barcodes
-from buybuddy.ml.retrieval.encoder import fuse_views
 from buybuddy.ml.retrieval.preparation import IntBoxXyxy
 from buybuddy.stages.context import StageContext
 from buybuddy.stages.embed_images import identify, load_encoder
@@ -30,14 +29,14 @@ def embed_query(spec: EmbedQuerySpec, context: StageContext) -> EmbedQueryResult
     barcodes = rank_barcodes([read_barcodes(read.rgb)])
     context.raise_if_cancelled()
     context.report(0.4, "finding the product")
-    views = encoder.prepare_photo(read.rgb)
+    picture = encoder.prepare(read.rgb, None)
     context.raise_if_cancelled()
     context.report(0.8, "embedding")
-    vector = fuse_views(encoder.embed_views(views.prepared))
+    vector = encoder.embed_prepared([picture])[0]
     return EmbedQueryResult(
         encoder=identify(encoder),
         vectors=(tuple(float(value) for value in vector),),
-        product_box_xyxy=_to_full_size(views.product_box_xyxy, read),
+        product_box_xyxy=_to_full_size(picture.product_box_xyxy, read),
         barcodes_seen=barcodes,
     )
 

@@ -122,7 +122,7 @@ def build_encoder_graph(
         metadata: kept in the file as its properties.
         centre: (1280,) float32, subtracted from the unit features before they are made unit again; None for nothing.
     Returns: a model from `pixels` (n, 3, 224, 224) float32, normalised RGB, to `vectors` (n, 1280) float32 unit rows.
-        Pooling is GeM with exponent 3. Source: Radenović et al., arXiv:1711.02512; decision in docs/experiments.md.
+        Pooling is GeM with exponent 3. Source: Radenović et al., arXiv:1711.02512; docs/experiments-retrieval.md.
     Raises: ValueError when the weights do not fit.
     """
     graph = _GraphBuilder(weights)

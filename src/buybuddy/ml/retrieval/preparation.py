@@ -2,7 +2,7 @@
 
 A frame comes with its matte and gives one view: the product on white, its box stretched to the square. A photo gives
 three, whose vectors are averaged: the middle of the photo, the box of what stands out there, and that cut out on grey.
-What was tried besides, with figures, is in docs/experiments.md.
+What was tried besides, with figures, is in docs/experiments-retrieval.md.
 """
 
 from dataclasses import dataclass
@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from buybuddy.ml.retrieval.colour import describe_colours
 from buybuddy.ml.segmentation.masks import BoolArray, find_components, mask_to_xyxy
 from buybuddy.ml.segmentation.u2netp import U2NetP
 
@@ -18,15 +19,15 @@ UInt8Array = npt.NDArray[np.uint8]
 FloatArray = npt.NDArray[np.float32]
 IntBoxXyxy = tuple[int, int, int, int]
 
-# Change this name with anything in this file that changes a single number that reaches the network.
-PREPARATION = "white-frame+middle-box-cutout/1"
+# Change this name with anything here or in colour.py that changes a single number of a vector.
+PREPARATION = "middle-box-cutout-colours/1"
 SIDE_PX = 224
 _WHITE = (255, 255, 255)
 _GREY = (124, 116, 104)  # the mean colour of ImageNet
 _MARGIN_FRACTION = 0.06
 _MIDDLE_FRACTION = 0.7
 _SEARCH_FRACTION = 0.75
-_MIN_PIECE_FRACTION = 0.01
+_MIN_PIECE_FRACTION = 0.03
 # How much larger a piece may be for each pixel that it is farther from the middle; in pixels of the 320-pixel saliency.
 _SIZE_WEIGHT = 0.3
 # The network was trained on (value - 127) / 128. Source: github.com/tensorflow/tpu, efficientnet/lite.
@@ -34,34 +35,38 @@ _MEAN, _SCALE = 127.0, 128.0
 
 
 @dataclass(frozen=True)
-class PhotoViews:
-    """What one photo is embedded from.
+class PreparedPicture:
+    """What one picture is embedded from.
 
     Args:
-        prepared: (224, 224, 3) uint8 RGB each.
-        product_box_xyxy: the thing taken for the product, in pixels of the photo; None when nothing stands out.
+        views: (224, 224, 3) uint8 RGB each; the network's answers to them are averaged.
+        colours: (72,) float32 unit vector; see `describe_colours`.
+        product_box_xyxy: the thing taken for the product, in pixels of the picture; None when nothing stands out.
     """
 
-    prepared: tuple[UInt8Array, ...]
+    views: tuple[UInt8Array, ...]
+    colours: FloatArray
     product_box_xyxy: IntBoxXyxy | None
 
 
-def prepare_frame(rgb: UInt8Array, matte: UInt8Array) -> UInt8Array:
+def prepare_frame(rgb: UInt8Array, matte: UInt8Array) -> PreparedPicture:
     """Lay a cut-out on white and stretch its box, with a small margin, to the square.
 
     Args:
         rgb: (H, W, 3) uint8 RGB on black.
         matte: (H, W) uint8, 255 where the product is; when it is empty, the whole picture is used.
-    Returns: (224, 224, 3) uint8 RGB.
     """
     box = _box_of(matte > 127)
     if box is None:
-        return resize_square(rgb)
+        whole = resize_square(rgb)
+        return PreparedPicture((whole,), describe_colours(whole, None), None)
     x0, y0, x1, y1 = _expand(box, rgb)
-    return resize_square(_lay_on(rgb[y0:y1, x0:x1], matte[y0:y1, x0:x1].astype(np.float32) / np.float32(255), _WHITE))
+    alpha = matte[y0:y1, x0:x1].astype(np.float32) / np.float32(255)
+    view = resize_square(_lay_on(rgb[y0:y1, x0:x1], alpha, _WHITE))
+    return PreparedPicture((view,), describe_colours(view, _WHITE), box)
 
 
-def prepare_photo(rgb: UInt8Array, segmenter: U2NetP) -> PhotoViews:
+def prepare_photo(rgb: UInt8Array, segmenter: U2NetP) -> PreparedPicture:
     """Find the thing in the middle of a photo and prepare the views that the photo is embedded from.
 
     Args:
@@ -74,12 +79,17 @@ def prepare_photo(rgb: UInt8Array, segmenter: U2NetP) -> PhotoViews:
     alpha = find_middle_thing(part, segmenter)
     box = None if alpha is None else _box_of(alpha > 0.5)
     if alpha is None or box is None:
-        return PhotoViews((middle, resize_square(part)), None)
+        return PreparedPicture((middle,), describe_colours(middle, None), None)
     x0, y0, x1, y1 = _expand(box, part)
-    cut = _pad_to_square(_lay_on(part[y0:y1, x0:x1], alpha[y0:y1, x0:x1], _GREY), _GREY)
-    views = (middle, resize_square(part[y0:y1, x0:x1]), resize_square(cut))
+    boxed = resize_square(part[y0:y1, x0:x1])
+    cut = resize_square(_pad_to_square(_lay_on(part[y0:y1, x0:x1], alpha[y0:y1, x0:x1], _GREY), _GREY))
+    colours = describe_colours(boxed, None) + describe_colours(cut, _GREY)
     left, top = searched[:2]
-    return PhotoViews(views, (left + box[0], top + box[1], left + box[2], top + box[3]))
+    return PreparedPicture(
+        (middle, boxed, cut),
+        np.asarray(colours / np.linalg.norm(colours), dtype=np.float32),
+        (left + box[0], top + box[1], left + box[2], top + box[3]),
+    )
 
 
 def find_middle_thing(rgb: UInt8Array, segmenter: U2NetP) -> FloatArray | None:
