@@ -8,6 +8,7 @@ export function Toaster() {
   return (
     <Sonner
       position="bottom-right"
+      className="font-sans!"
       containerAriaLabel={t("messages")}
       toastOptions={{
         unstyled: true,

@@ -85,7 +85,9 @@ function JobDetails({ job }: { job: Job }) {
         <Fact label={t("createdBy")}>{job.created_by ?? t("platform")}</Fact>
         <Fact label={t("started")}>{moment(job.started_at)}</Fact>
         <Fact label={t("ended")}>{moment(job.completed_at)}</Fact>
-        <Fact label={t("attempt")}>{t("attemptOf", { attempt: job.attempt, all: job.max_attempts })}</Fact>
+        <Fact label={t("attempt")}>
+          {job.attempt > 0 ? t("attemptOf", { attempt: job.attempt, all: job.max_attempts }) : "–"}
+        </Fact>
         <Fact label={t("executor")}>{job.executor}</Fact>
       </dl>
       <JobMetrics metrics={job.metrics} />

@@ -66,7 +66,7 @@ export function JobTable({ jobs, isStale, onOpen }: Props) {
         header: t("attempt"),
         cell: ({ row: { original: job } }) => (
           <span className="text-ink-soft tabular-nums">
-            {t("attemptOf", { attempt: job.attempt, all: job.max_attempts })}
+            {job.attempt > 0 ? t("attemptOf", { attempt: job.attempt, all: job.max_attempts }) : "–"}
           </span>
         ),
         meta: { className: "w-24" },

@@ -2,8 +2,13 @@
 
 import { useTranslations } from "use-intl";
 import { $api } from "@/api/client";
+import { JOB_TYPES, type JobType } from "@/api/types";
 import { Card } from "@/components/ui/card";
 import { cn } from "@/components/ui/class-names";
+
+/** The types in the order of the line, whatever order the API lists them in. */
+const inOrder = <T extends { job_type: JobType }>(queues: T[]) =>
+  queues.toSorted((one, other) => JOB_TYPES.indexOf(one.job_type) - JOB_TYPES.indexOf(other.job_type));
 
 /** How many jobs of each type run, may run at once, and wait. */
 export function QueueSlots() {
@@ -11,8 +16,8 @@ export function QueueSlots() {
   const queues = $api.useQuery("get", "/api/v1/jobs/queue-status");
   if (!queues.data) return null;
   return (
-    <ul className="grid grid-cols-2 gap-3 lg:grid-cols-4" aria-label={t("slots")}>
-      {queues.data.map((queue) => (
+    <ul className="grid grid-cols-3 gap-3 lg:grid-cols-5" aria-label={t("slots")}>
+      {inOrder(queues.data).map((queue) => (
         <li key={queue.job_type}>
           <Card className="px-4 py-3">
             <p className="truncate text-ink-soft text-xs">{t(`types.${queue.job_type}`)}</p>

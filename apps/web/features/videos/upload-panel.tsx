@@ -11,7 +11,7 @@ import { useUrlState } from "@/routing/use-url-state";
 import { UploadList } from "./upload-list";
 import { uploadStore, useUploads } from "./upload-store";
 
-export const VIDEO_TYPES = "video/mp4,video/quicktime,video/webm,video/x-matroska,.mp4,.mov,.webm,.mkv";
+export const VIDEO_TYPES = "video/mp4,video/quicktime,video/webm,video/x-matroska,.mp4,.mov,.webm,.mkv,.avi";
 
 /** Keep the browser from closing the page while files travel. */
 function useLeaveWarning(isActive: boolean) {

@@ -61,7 +61,7 @@ export function useVideoColumns(handlers: Handlers) {
               <p className="truncate font-medium" title={video.filename}>
                 {video.filename}
               </p>
-              <p className="text-ink-faint text-xs tabular-nums">
+              <p className="truncate text-ink-faint text-xs tabular-nums">
                 {[
                   size(video.size_bytes),
                   video.duration_s !== null && duration(video.duration_s),
@@ -73,7 +73,7 @@ export function useVideoColumns(handlers: Handlers) {
             </div>
           </div>
         ),
-        meta: { className: "max-w-96" },
+        meta: { className: "min-w-72 max-w-96" },
       }),
       column.display({
         id: "barcode",
@@ -91,7 +91,7 @@ export function useVideoColumns(handlers: Handlers) {
         id: "progress",
         header: t("progress"),
         cell: ({ row }) => <VideoProgress video={row.original} />,
-        meta: { className: "w-[30%]" },
+        meta: { className: "w-[26%]" },
       }),
       column.display({
         id: "created",

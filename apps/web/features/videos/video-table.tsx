@@ -57,18 +57,19 @@ export function VideoTable({ videos, isStale }: { videos: Video[]; isStale: bool
           <p className="flex-1 font-medium" aria-live="polite">
             {t("selected", { count: selected.length })}
           </p>
-          <Button
-            size="sm"
-            variant="primary"
-            disabled={processable.length === 0}
-            isBusy={actions.isProcessing}
-            onClick={() => {
-              actions.process(processable.map((video) => video.id));
-              setSelection({});
-            }}
-          >
-            <Play aria-hidden /> {t("processSelected", { count: processable.length })}
-          </Button>
+          {processable.length > 0 && (
+            <Button
+              size="sm"
+              variant="primary"
+              isBusy={actions.isProcessing}
+              onClick={() => {
+                actions.process(processable.map((video) => video.id));
+                setSelection({});
+              }}
+            >
+              <Play aria-hidden /> {t("processSelected", { count: processable.length })}
+            </Button>
+          )}
           <Button size="sm" onClick={() => setToDelete(selected)}>
             <Trash2 aria-hidden /> {t("delete")}
           </Button>
