@@ -35,6 +35,7 @@ from buybuddy.settings import Settings
 READY_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 15.0
 CHECK_INTERVAL_S = 0.25
+QUICK_DEATH_S, QUICK_DEATHS_ALLOWED = 10.0, 5
 LOG_LIMIT_BYTES = 16 * 1024 * 1024
 STATE_FILE, CLI_KEY_FILE = "platform.json", "secrets/cli-key"
 
@@ -43,12 +44,13 @@ log = structlog.get_logger(__name__)
 
 @dataclass
 class Child:
-    """A process that is kept running; it is started again with a growing pause when it dies."""
+    """A process that is kept running; started again, after a growing pause, when it dies."""
 
     name: str
     command: list[str]
     process: subprocess.Popen[bytes] | None = None
-    n_starts: int = 0
+    n_quick_deaths: int = 0
+    started_s: float = 0.0
     next_start_s: float = 0.0
 
 
@@ -116,7 +118,12 @@ class Supervisor:
 
         def watch_until_end() -> None:
             while not ending.wait(CHECK_INTERVAL_S):
-                self.watch()
+                try:
+                    self.watch()
+                except Unavailable as error:
+                    log.error("platform.given_up", detail=error.detail)
+                    self.stop()  # the block's next call says that the platform cannot be reached
+                    return
 
         thread = threading.Thread(target=watch_until_end, name="supervisor", daemon=True)
         thread.start()
@@ -133,13 +140,21 @@ class Supervisor:
             log.warning("postgres.died")
             self._postgres.start()
         for child in self.children:
-            if child.process is None or child.process.poll() is not None:
-                if child.process is not None:
-                    log.warning("child.died", name=child.name, returncode=child.process.returncode)
-                    child.process = None
-                    child.next_start_s = time.monotonic() + min(0.2 * 2 ** min(child.n_starts, 6), 10.0)
-                if time.monotonic() >= child.next_start_s:
-                    self._start_child(child)
+            if child.process is not None and child.process.poll() is not None:
+                self._note_death(child, child.process.returncode)
+            if child.process is None and time.monotonic() >= child.next_start_s:
+                self._start_child(child)
+
+    def _note_death(self, child: Child, returncode: int) -> None:
+        """Plan the next start. Raises: Unavailable when the child dies again and again right after its start."""
+        log.warning("child.died", name=child.name, returncode=returncode)
+        child.process = None
+        is_quick = time.monotonic() - child.started_s < QUICK_DEATH_S
+        child.n_quick_deaths = child.n_quick_deaths + 1 if is_quick else 0
+        if child.n_quick_deaths >= QUICK_DEATHS_ALLOWED:
+            path = self.home / "logs" / f"{child.name}.log"
+            raise Unavailable(f"The {child.name} process dies right after each start; {path} says why.")
+        child.next_start_s = time.monotonic() + 0.2 * 2**child.n_quick_deaths
 
     def stop(self) -> None:
         """End the worker, which queues its work again, then the API, then the database."""
@@ -175,7 +190,7 @@ class Supervisor:
                 death_signal=signal.SIGKILL,
                 output=output.fileno(),
             )
-        child.n_starts += 1
+        child.started_s = time.monotonic()
 
     def _wait_until_ready(self) -> None:
         deadline_s = time.monotonic() + READY_TIMEOUT_S

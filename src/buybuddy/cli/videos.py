@@ -56,9 +56,14 @@ def _process_all(client: PlatformClient, files: list[Path], barcode: str | None,
     waiting = {outcome["video_id"]: outcome for outcome in outcomes if outcome["status"] == "uploaded"}
     if waiting:
         answer = client.process_when_free(list(waiting), lambda why: err.print(why, style="dim"))
-        for skipped in answer["skipped"]:
-            waiting[skipped["video_id"]].update(status="failed", error=skipped["reason"])
-        _follow(client, [job["id"] for job in answer["jobs"]])
+        job_ids = [job["id"] for job in answer["jobs"]]
+        for skipped in answer["skipped"]:  # somebody has it processed already: wait for that
+            job = client.get(f"/videos/{skipped['video_id']}")["job"]
+            if job is None:
+                waiting[skipped["video_id"]].update(status="failed", error=skipped["reason"])
+            else:
+                job_ids.append(job["id"])
+        _follow(client, job_ids)
         for outcome in waiting.values():
             if outcome["error"] is None:
                 _collect(client, outcome, is_local)

@@ -7,6 +7,7 @@ from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Identity, Index,
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
+from buybuddy.domain.accounts.tables import User
 from buybuddy.infra.db import Base, EditedRow, new_id
 
 
@@ -53,7 +54,7 @@ class Job(Base, EditedRow):
     subject_label: Mapped[str]
     idempotency_key: Mapped[str | None] = mapped_column(unique=True)
     trace_id: Mapped[str]
-    created_by: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
+    created_by: Mapped[uuid.UUID | None] = mapped_column(ForeignKey(User.id, ondelete="SET NULL"))
     created_by_name: Mapped[str | None]
     started_at: Mapped[dt.datetime | None]
     completed_at: Mapped[dt.datetime | None]

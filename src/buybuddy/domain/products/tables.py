@@ -7,6 +7,8 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.types import Text
 
+from buybuddy.domain.jobs.tables import Job
+from buybuddy.domain.videos.tables import Video
 from buybuddy.infra.db import Base, CreatedAt, EditedRow, new_id
 
 
@@ -31,7 +33,7 @@ class Product(Base, EditedRow):
     )
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=new_id)
-    video_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("videos.id", ondelete="SET NULL"), index=True)
+    video_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey(Video.id, ondelete="SET NULL"), index=True)
     brand_name: Mapped[str | None]
     sub_brand: Mapped[str | None]
     product_name: Mapped[str | None]
@@ -79,11 +81,11 @@ class ProductImage(Base, CreatedAt):
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=new_id)
     product_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("products.id", ondelete="CASCADE"))
-    video_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("videos.id", ondelete="SET NULL"))
+    video_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey(Video.id, ondelete="SET NULL"))
     parent_image_id: Mapped[uuid.UUID | None] = mapped_column(
         ForeignKey("product_images.id", ondelete="SET NULL"), index=True
     )
-    job_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("jobs.id", ondelete="SET NULL"), index=True)
+    job_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey(Job.id, ondelete="SET NULL"), index=True)
     image_type: Mapped[str]
     source: Mapped[str]
     storage_key: Mapped[str] = mapped_column(unique=True)

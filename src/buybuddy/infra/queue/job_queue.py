@@ -29,9 +29,7 @@ class JobQueue:
 
     def __init__(self, dsn: str) -> None:
         self._dsn = dsn
-        self._app = procrastinate.App(
-            connector=procrastinate.PsycopgConnector(conninfo=dsn, min_size=1, max_size=4, open=False)
-        )
+        self._app = procrastinate.App(connector=procrastinate.PsycopgConnector(conninfo=dsn, min_size=1, max_size=4))
         # Without `connection=` an entry would escape our transaction, so no task function is ever called directly.
         self._app.configure_task(TASK_NAME, queue=QUEUE_NAME)
         self._worker: asyncio.Task[None] | None = None
