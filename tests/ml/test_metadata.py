@@ -10,7 +10,7 @@ from buybuddy.ml.metadata.barcodes import read_barcodes
 from buybuddy.ml.metadata.container import guess_container
 from buybuddy.ml.metadata.reader import read_metadata
 from buybuddy.ml.metadata.reading import LabelView
-from buybuddy.ml.metadata.view_choice import choose_views
+from buybuddy.ml.metadata.view_choice import choose_views, is_turned
 from buybuddy.samples.catalogue import SampleProduct, list_sample_products
 from buybuddy.samples.packages import build_package
 from buybuddy.samples.rendering import Lamps, Layer, bound_box, build_pose, look_at
@@ -22,10 +22,11 @@ PRODUCTS = list_sample_products()
 def render_views(product: SampleProduct, yaws: list[float], height_px: int) -> list[LabelView]:
     """Show a package alone before grey, turned by each of the yaws (radians)."""
     model, tall = build_package(product), product.look.size_cm[1]
+    away = max(tall, 1.4 * product.look.size_cm[0])
     views = []
     for k, yaw in enumerate(yaws):
         camera = look_at(
-            (0, tall * 0.75, tall * 2.2), (0, tall / 2, 0), roll_rad=0.0, focal_px=height_px * 1.9,
+            (0, tall * 0.75, away * 2.2), (0, tall / 2, 0), roll_rad=0.0, focal_px=height_px * 1.9,
             width_px=height_px, height_px=height_px,
         )  # fmt: skip
         picture = np.full((height_px, height_px, 3), 128, np.uint8)
@@ -43,7 +44,7 @@ def render_views(product: SampleProduct, yaws: list[float], height_px: int) -> l
 
 @pytest.fixture(scope="module")
 def cereal_views() -> list[LabelView]:
-    return render_views(PRODUCTS[0], [-0.2, 1.57, 3.14, 4.7], 620)
+    return render_views(PRODUCTS[0], [-0.2, 0.8, 1.57, 3.14, 4.7], 620)
 
 
 def test_box_is_read(cereal_views: list[LabelView]) -> None:
@@ -85,14 +86,25 @@ def test_leading_zeros_of_a_decoded_barcode_stay() -> None:
 @pytest.mark.parametrize("product", PRODUCTS, ids=lambda p: p.slug)
 def test_container_from_the_outline(product: SampleProduct) -> None:
     views = render_views(product, [0.0, 0.5, 1.0, 1.57, 2.2, 2.8, 3.4], 240)
-    assert guess_container([view.matte for view in views]) == product.container_type
+    assert guess_container([view.matte for view in views], is_turned=is_turned(views)) == product.container_type
 
 
 def test_two_views_are_too_few_to_guess_a_container(cereal_views: list[LabelView]) -> None:
-    assert guess_container([view.matte for view in cereal_views[:2]]) is None
+    assert guess_container([view.matte for view in cereal_views[:2]], is_turned=True) is None
+
+
+def test_a_product_that_is_not_turned_gives_no_container() -> None:
+    views = render_views(PRODUCTS[0], [0.0] * 6, 240)
+    assert not is_turned(views)
+    assert guess_container([view.matte for view in views], is_turned=is_turned(views)) is None
+
+
+def test_a_picture_that_was_not_cut_out_gives_no_container() -> None:
+    full = [np.full((200, 120), 255, np.uint8)] * 8
+    assert guess_container(full, is_turned=True) is None
 
 
 def test_chosen_views_differ(cereal_views: list[LabelView]) -> None:
     doubled = [view for view in cereal_views for _ in range(2)]
-    chosen = choose_views(doubled, 4, np.ones(len(doubled)))
-    assert sorted(k // 2 for k in chosen) == [0, 1, 2, 3]
+    chosen = choose_views(doubled, 5, np.ones(len(doubled)))
+    assert sorted(k // 2 for k in chosen) == [0, 1, 2, 3, 4]

@@ -3,7 +3,7 @@
 import string
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from buybuddy.ml.metadata.barcodes import compute_check_digit, is_same_article, is_valid_barcode, rank_barcodes
@@ -90,6 +90,7 @@ def test_multipack_says_how_many() -> None:
     assert (found[1].type, found[1].item_count) == ("multipack", 6)
 
 
+@settings(deadline=None)  # machines are busy
 @given(st.integers(1, 9999), st.sampled_from(["g", "kg", "ml", "cl", "L", "oz"]), st.sampled_from(["", " "]))
 def test_any_amount_keeps_its_figure(number: int, unit: str, blank: str) -> None:
     found = parse_net_quantity(f"{number}{blank}{unit}")
@@ -97,6 +98,7 @@ def test_any_amount_keeps_its_figure(number: int, unit: str, blank: str) -> None
     assert found[0] == f"{number} {unit}"
 
 
+@settings(deadline=None)  # machines are busy
 @given(st.text(alphabet=string.digits, min_size=7, max_size=13).filter(lambda s: len(s) in (7, 11, 12, 13)))
 def test_check_digit_completes_a_barcode_and_no_other_does(body: str) -> None:
     right = compute_check_digit(body)
@@ -218,6 +220,11 @@ def test_names_by_size_place_and_repetition() -> None:
     assert names.description == "Crunchy oat clusters baked with honey and roasted almonds"
 
 
+def test_a_name_on_two_lines_is_joined_where_it_ends_openly() -> None:
+    lines = [line("head &", 0.1, 0.1), line("shoulders", 0.2, 0.1), line("classic clean", 0.4, 0.05)]
+    assert choose_names(lines).brand_name == "head & shoulders"
+
+
 def test_a_cut_off_sighting_joins_the_whole_name() -> None:
     cut = TextLine("ornaz", 0.99, 0.14, 0.2, 0.1, 0.2, view=2, is_cut=True)
     assert choose_names([*FRONT, cut]).brand_name == "Kornaz"
@@ -264,11 +271,13 @@ def test_nothing_read_invents_nothing() -> None:
     assert "no text could be read" in reading.extraction_metadata.issues_detected
 
 
+@settings(deadline=None)  # machines are busy
 @given(st.text(max_size=40))
 def test_folding_is_idempotent(text: str) -> None:
     assert fold_text(fold_text(text)) == fold_text(text)
 
 
+@settings(deadline=None)  # machines are busy
 @given(st.lists(st.text(min_size=1, max_size=30), max_size=8))
 def test_any_text_gives_a_reading(texts: list[str]) -> None:
     lines = [line(text, 0.1 * k) for k, text in enumerate(texts)]

@@ -23,6 +23,7 @@ Mask = npt.NDArray[np.bool_]
 
 _PRODUCT, _HAND = 1, 2
 _GRAIN_ROOM_PX = 64
+_LIFT_CM = 6.0
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,7 @@ def _build_script(rng: np.random.Generator, has_hand: bool | None) -> _Script:
         # A held pack is turned as far as a wrist goes, past its back; a standing one goes all the way round.
         turn_by_rad=direction * float(rng.uniform(1.12, 1.2) * np.pi if held else rng.uniform(1.02, 1.12) * 2 * np.pi),
         shake=rng.uniform(0, 2 * np.pi, size=(6, 3)),
-        fill=float(rng.uniform(0.66, 0.76)),
+        fill=float(rng.uniform(0.58, 0.66) if held else rng.uniform(0.64, 0.72)),
         lamps=lamps,
         noise=float(rng.uniform(2.0, 4.0)),
     )
@@ -138,13 +139,18 @@ class _Stage:
             away = ((t - 0.86) / 0.14) ** 2
         if not self.script.has_hand:
             return build_pose(self.script.turn(t), 0, 0, (away * 62, 0, 0), h / 2)
-        offset = (away * 66 + sway[0] * 1.2, 6.0 + sway[1] - 4 * away, 4 + sway[2])
+        scale = h / 25
+        offset = (
+            away * 66 * max(scale, 0.7) + sway[0] * scale,
+            _LIFT_CM + sway[1] * 0.6 * scale - 4 * away,
+            (3 + sway[2]) * scale,
+        )
         return build_pose(self.script.turn(t), 0.12 * sway[1] + 0.06, 0.07 * sway[0], offset, h / 2)
 
 
 def _camera(product: SampleProduct, script: _Script, t: float, duration_s: float, w: int, h: int) -> Camera:
     tall = max(product.look.size_cm[1], product.look.size_cm[0] * 1.25)
-    lift = 6.0 if script.has_hand else 0.0
+    lift = _LIFT_CM if script.has_hand else 0.0
     sway = _wobble(script.shake[3:], t * duration_s) * tall / 25
     distance = 1.55 * tall / script.fill
     middle = product.look.size_cm[1] * 0.5 + lift

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 
 from buybuddy.ml.metadata.reading import TextLine
@@ -131,7 +131,7 @@ def choose_names(lines: Sequence[TextLine]) -> Names:
         lines: all lines of all views.
     Returns: the names; None where nothing fits.
     """
-    phrases = group_phrases(lines)
+    phrases = group_phrases(join_open_lines(lines))
     names = [phrase for phrase in phrases if _is_name_like(phrase.text) and phrase.score >= 0.75]
     if not names:
         return Names()
@@ -217,6 +217,30 @@ def stack_lines(lines: Sequence[TextLine]) -> list[str]:
             joined = f"{joined} {last.text}"
             texts.append(joined)
     return texts
+
+
+def join_open_lines(lines: Sequence[TextLine]) -> list[TextLine]:
+    """Join a line that ends openly ("head &") with the line of like size right under it."""
+    joined: list[TextLine] = []
+    used: set[int] = set()
+    for line in lines:
+        if not line.text.rstrip().endswith(("&", "+")):
+            continue
+        under = [
+            k
+            for k, other in enumerate(lines)
+            if other.view == line.view
+            and 0.4 * line.height < other.y - line.y < 1.9 * line.height
+            and 0.6 < other.height / max(line.height, 1e-6) < 1.7
+            and abs(other.x - line.x) < max(line.width, other.width)
+        ]
+        if under:
+            used |= {lines.index(line), under[0]}
+            mate = lines[under[0]]
+            score = min(line.score, mate.score)
+            width = max(line.width, mate.width)
+            joined.append(replace(line, text=f"{line.text} {mate.text}", score=score, width=width))
+    return [line for k, line in enumerate(lines) if k not in used] + joined
 
 
 def _find_description(lines: Sequence[TextLine], names: set[str]) -> str | None:

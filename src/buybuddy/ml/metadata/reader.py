@@ -32,7 +32,7 @@ from buybuddy.ml.metadata.rules import (
     read_nutrition,
 )
 from buybuddy.ml.metadata.text_reader import measure_text_share, read_text_lines
-from buybuddy.ml.metadata.view_choice import choose_views
+from buybuddy.ml.metadata.view_choice import choose_views, is_turned
 
 READER_NAME = "offline:zxing-cpp+pp-ocrv6/1"
 
@@ -65,7 +65,7 @@ def read_metadata(views: Sequence[LabelView], expected_barcode: str | None, *, n
     for k in in_time[:: max(1, -(-len(views) // _N_GLANCES))]:
         worth[k] = measure_text_share(views[k], n_threads=n_threads)
     chosen = choose_views(views, _N_TEXT_VIEWS, worth, first=with_code)
-    container = guess_container([view.matte for view in views])
+    container = guess_container([view.matte for view in views], is_turned=is_turned(views))
     issues = _find_view_issues(views)
     lines: list[TextLine] = []
     for n_read, k in enumerate(chosen):

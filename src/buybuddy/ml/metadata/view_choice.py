@@ -9,6 +9,7 @@ import numpy.typing as npt
 from buybuddy.ml.metadata.reading import LabelView
 
 _THUMB_PX = 12
+_UNLIKE = 1.5
 
 
 def _describe(view: LabelView) -> npt.NDArray[np.float32]:
@@ -23,6 +24,15 @@ def _describe(view: LabelView) -> npt.NDArray[np.float32]:
     # Sides of one colour differ only in their print, so the pattern counts by itself beside the colours.
     pattern = (light - light.mean()) / max(float(light.std()), 1.0)
     return np.concatenate([lab.reshape(-1) / 100, 0.35 * pattern.reshape(-1)]).astype(np.float32)
+
+
+def is_turned(views: Sequence[LabelView]) -> bool:
+    """Tell whether the views show different sides: half of all pairs of views look unlike each other."""
+    if len(views) < 2:
+        return False
+    looks = np.stack([_describe(view) for view in views])
+    apart = np.linalg.norm(looks[:, None] - looks[None], axis=2)
+    return bool(np.median(apart[np.triu_indices(len(views), 1)]) > _UNLIKE)
 
 
 def choose_views(

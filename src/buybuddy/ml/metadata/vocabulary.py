@@ -78,10 +78,11 @@ CATEGORIES: Final[dict[str, tuple[str, ...]]] = {
     "water": ("mineral water", "spring water", "natural water", "dogal kaynak suyu", "maden suyu"),
     "tea": ("black tea", "green tea", "herbal tea", "siyah cay", "yesil cay", "tea", "cay", "cayi"),
     "coffee": ("coffee", "kahve", "kahvesi", "espresso", "cappuccino"),
-    "milk": ("milk", "sut", "sutu"),
+    "milk": ("milk", "sut", "sutu", "mjolk", "milch", "lait", "leche", "latte"),
     "oat drink": ("oat drink", "oat milk", "havermelk", "yulaf sutu"),
     "soy drink": ("soy milk", "soya milk", "soy drink", "soya drink"),
     "yogurt": ("yogurt", "yoghurt", "yogurdu"),
+    "cream": ("sour cream", "cream", "graddfil", "krema"),
     "cheese": ("cheese", "peynir", "peyniri"),
     "butter": ("butter", "tereyagi"),
     "snack": (
