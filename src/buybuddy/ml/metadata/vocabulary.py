@@ -7,13 +7,14 @@ import re
 import unicodedata
 from typing import Final
 
-_TURKISH = str.maketrans({"ı": "i", "İ": "i", "ß": "s", "ø": "o", "æ": "a", "ł": "l", "’": "'"})
+_SPECIAL = str.maketrans({"ı": "i", "İ": "i", "ß": "s", "ø": "o", "æ": "a", "ł": "l", "’": "'"})
 
 
 def fold_text(text: str) -> str:
     """Lower a text, drop its accents and squeeze its blanks, so that ŞEKER, Şeker and seker are equal."""
-    plain = unicodedata.normalize("NFKD", text.translate(_TURKISH).lower().translate(_TURKISH))
-    bare = "".join(c for c in plain if not unicodedata.combining(c))
+    plain = unicodedata.normalize("NFKD", text.translate(_SPECIAL)).casefold()
+    bare = "".join(c for c in unicodedata.normalize("NFKD", plain) if not unicodedata.combining(c))
+    bare = bare.translate(_SPECIAL)
     return re.sub(r"\s+", " ", bare).strip()
 
 
