@@ -13,6 +13,7 @@ UInt8Array = npt.NDArray[np.uint8]
 FloatArray = npt.NDArray[np.float32]
 
 _NEUTRAL_AFFINITY = 0.5
+_LEAST_AFFINITY = 0.3
 
 
 @dataclass
@@ -109,6 +110,8 @@ def _link_value(first: Candidate, second: Candidate) -> float:
     place = box_iou(first.component.box_xyxy, second.component.box_xyxy)
     areas = sorted((first.component.area_px, second.component.area_px))
     affinity = max(looks, min(1.0, 1.5 * place)) * (areas[0] / areas[1]) ** 0.5
+    if affinity < _LEAST_AFFINITY:
+        return -np.inf
     return float((affinity - _NEUTRAL_AFFINITY) * 2 * min(first.score, second.score))
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from buybuddy.ml.segmentation.masks import BoxXyxy, dilate, erode, fill_holes, find_components
+from buybuddy.ml.segmentation.people import Detection
 
 UInt8Array = npt.NDArray[np.uint8]
 BoolArray = npt.NDArray[np.bool_]
@@ -16,6 +17,11 @@ FloatArray = npt.NDArray[np.float32]
 _SKIN_PRODUCT_FRACTION = 0.6
 _MIN_BORDER_PX = 6
 _MIN_RATIO = 2.5
+
+# In what share of the pictures arms alone, or palms alone, have to be seen before a hand is believed in: a table of
+# skin colour makes a few arms, an apple now and then a palm.
+_ARM_SHARE = 0.45
+_PALM_SHARE = 0.3
 _N_BINS = 16 * 32 * 32
 
 
@@ -97,7 +103,7 @@ def learn_hand_colours(
     pictures_rgb: Sequence[UInt8Array],
     foregrounds: Sequence[BoolArray],
     products: Sequence[BoolArray],
-    palms: Sequence[Sequence[BoxXyxy]],
+    palms: Sequence[Sequence[Detection] | None],
 ) -> HandColours | None:
     """Learn the colours of the hand and of the product from the pictures in which an arm is clear to see.
 
@@ -105,13 +111,14 @@ def learn_hand_colours(
         pictures_rgb: (H, W, 3) uint8 RGB each.
         foregrounds: (H, W) bool, everything that stands out.
         products: (H, W) bool, what was followed as the product; it may still hold some of the hand.
-        palms: boxes of palms that a detector found; an empty sequence for a picture without any.
+        palms: what a detector took for palms; None for a picture that it was not asked about.
     Returns: None when there is no hand, or too little of one to be sure.
     """
     hand = np.zeros(_N_BINS, dtype=np.float32)
     product = np.zeros(_N_BINS, dtype=np.float32)
     n_with_arm = n_with_palm = 0
-    for rgb, foreground, mask, boxes in zip(pictures_rgb, foregrounds, products, palms, strict=True):
+    for rgb, foreground, mask, detections in zip(pictures_rgb, foregrounds, products, palms, strict=True):
+        boxes = [palm.box_xyxy for palm in detections or ()]
         arm = find_arms(rgb, foreground) | _skin_in_boxes(rgb, boxes)
         n_with_palm += bool(boxes)
         bins = _bins(rgb)
@@ -119,8 +126,9 @@ def learn_hand_colours(
             n_with_arm += 1
             hand += np.bincount(bins[erode(arm, 2)], minlength=_N_BINS)
         product += np.bincount(bins[mask & ~dilate(arm, 4)], minlength=_N_BINS)
-    is_sure = n_with_palm >= 2 or n_with_arm >= max(2, 0.12 * len(pictures_rgb))
-    if not is_sure or not hand.any() or not product.any():
+    n_asked = sum(detections is not None for detections in palms)
+    evidence = n_with_arm / len(pictures_rgb) / _ARM_SHARE + n_with_palm / max(n_asked, 1) / _PALM_SHARE
+    if evidence < 1 or not hand.any() or not product.any():
         return None
     return HandColours(_smooth(hand), _smooth(product))
 

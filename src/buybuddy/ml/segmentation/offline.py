@@ -12,7 +12,6 @@ from buybuddy.ml.segmentation.flow import MaskCarrier
 from buybuddy.ml.segmentation.hands import HandColours, learn_hand_colours
 from buybuddy.ml.segmentation.masks import (
     BoolArray,
-    BoxXyxy,
     convex_hull,
     dilate,
     erode,
@@ -21,7 +20,7 @@ from buybuddy.ml.segmentation.masks import (
     mask_iou,
     snap_to_edges,
 )
-from buybuddy.ml.segmentation.people import PeopleDetector
+from buybuddy.ml.segmentation.people import Detection, PeopleDetector
 from buybuddy.ml.segmentation.protocol import FineMask, FloatArray, ProductView, Prompts, Tick, TrackedMask, UInt8Array
 from buybuddy.ml.segmentation.u2netp import U2NetP
 from buybuddy.ml.video.scan import spread_by_change
@@ -29,6 +28,9 @@ from buybuddy.ml.video.scan import spread_by_change
 _MIN_COMPONENT_FRACTION = 0.004
 _NEIGHBOURS = 2
 _N_PEOPLE_VIEWS = 14
+_CONFIDENCE_A_STEP = 0.96
+_LEAST_AGREEMENT = 0.4
+_FAR = 10_000
 _ERROR_SCALE = 10.0
 
 
@@ -70,7 +72,7 @@ class OfflineSegmenter:
             square = self._network.saliency(thumbs_rgb[anchor])
             saliencies.append(np.asarray(cv2.resize(square, (width, height)), dtype=np.float32))
         seen = [thumbs_rgb[anchor] for anchor in anchors]
-        palms = [self._find_palms(rgb) for rgb in seen]
+        palms = self._find_palms(seen, set(range(len(seen))), tick)
         chosen = choose_product(_list_stand_outs(anchors, seen, saliencies, palms))
         masks = {a: chosen[a].component.mask if a in chosen else None for a in anchors}
         if not chosen:
@@ -98,9 +100,10 @@ class OfflineSegmenter:
                 mask = masks[position]
                 alpha = np.zeros(greys[0].shape, dtype=np.float32) if mask is None else mask.astype(np.float32)
                 steps = 0
-            elif carried and alpha.any():
-                alpha, _ = self._carrier.carry(greys[position], greys[order[count - 1]], alpha)
+            elif steps >= 0:
                 steps += 1
+                if alpha.any():
+                    alpha, _ = self._carrier.carry(greys[position], greys[order[count - 1]], alpha)
             carried.append(_Carried(alpha, steps if steps >= 0 else None))
             if count % 16 == 0:
                 tick(0.5 + 0.25 * count / len(greys), "following the product")
@@ -120,10 +123,7 @@ class OfflineSegmenter:
             tick(0.8 + 0.1 * index / n, f"joining masks {index + 1}/{n}")
             fused.append(self._fuse(index, view, raw, greys, asked))
         asked_people = set(np.linspace(0, n - 1, min(n, _N_PEOPLE_VIEWS)).round().astype(int).tolist())
-        palms: list[list[BoxXyxy]] = []
-        for index, view in enumerate(views):
-            tick(0.9, "looking for hands")
-            palms.append(self._find_palms(view.rgb) if index in asked_people else [])
+        palms = self._find_palms([view.rgb for view in views], asked_people, tick)
         hands = learn_hand_colours(
             [view.rgb for view in views], [f.alpha > 0.4 for f in fused], [view.prior > 0.5 for view in views], palms
         )
@@ -135,8 +135,15 @@ class OfflineSegmenter:
             fine.append(replace(mask, is_person=is_person))
         return fine
 
-    def _find_palms(self, rgb: UInt8Array) -> list[BoxXyxy]:
-        return [palm.box_xyxy for palm in self._people.find_palms(rgb)] if self._people else []
+    def _find_palms(
+        self, pictures_rgb: Sequence[UInt8Array], asked: set[int], tick: Tick
+    ) -> list[list[Detection] | None]:
+        """Look for palms in some of the pictures; None where nobody looked."""
+        found: list[list[Detection] | None] = []
+        for index, rgb in enumerate(pictures_rgb):
+            tick(0.0, "looking for hands")
+            found.append(self._people.find_palms(rgb) if self._people and index in asked else None)
+        return found
 
     def _is_person(self, rgb: UInt8Array, mask: BoolArray) -> bool:
         return self._people is not None and self._people.is_person(rgb, mask)
@@ -172,7 +179,7 @@ def _list_stand_outs(
     anchors: Sequence[int],
     thumbs_rgb: Sequence[UInt8Array],
     saliencies: Sequence[FloatArray],
-    palms: Sequence[Sequence[BoxXyxy]],
+    palms: Sequence[Sequence[Detection] | None],
 ) -> list[Candidate]:
     """List everything in the anchors that may be the product, hands taken away."""
     foregrounds = [np.asarray(saliency > 0.5, dtype=bool) for saliency in saliencies]
@@ -203,14 +210,20 @@ def _finish(view: ProductView, fused: _Fused, hands: HandColours | None, *, has_
 
 
 def _blend(forward: _Carried, backward: _Carried) -> TrackedMask:
-    """Join what came from the picture before and from the one after, the nearer one counting more."""
-    if forward.steps is None or backward.steps is None:
-        only = backward if forward.steps is None else forward
-        confidence = 0.96 ** (only.steps or 0) if (only.alpha > 0.5).any() else 0.0
-        return TrackedMask(only.alpha, confidence)
-    weight_f, weight_b = 1.0 / (1 + forward.steps), 1.0 / (1 + backward.steps)
-    alpha = ((forward.alpha * weight_f + backward.alpha * weight_b) / (weight_f + weight_b)).astype(np.float32)
+    """Join what came from the picture before and from the one after, the nearer one counting more.
+
+    Where the two speak of different things, or one of nothing, the nearer one is believed alone.
+    """
+    steps_f = _FAR if forward.steps is None else forward.steps
+    steps_b = _FAR if backward.steps is None else backward.steps
     agreement = mask_iou(forward.alpha > 0.5, backward.alpha > 0.5)
+    if min(steps_f, steps_b) > 0 and agreement < _LEAST_AGREEMENT:
+        is_f, is_b = bool((forward.alpha > 0.5).any()), bool((backward.alpha > 0.5).any())
+        believe_f = steps_f <= steps_b if is_f == is_b else is_f
+        alpha, steps = (forward.alpha, steps_f) if believe_f else (backward.alpha, steps_b)
+        return TrackedMask(alpha, _CONFIDENCE_A_STEP**steps)
+    weight_f, weight_b = 1.0 / (1 + steps_f), 1.0 / (1 + steps_b)
+    alpha = ((forward.alpha * weight_f + backward.alpha * weight_b) / (weight_f + weight_b)).astype(np.float32)
     return TrackedMask(alpha, agreement if (alpha > 0.5).any() else 0.0)
 
 

@@ -49,7 +49,7 @@ class CuttingOptions:
     margin_fraction: float = 0.06
     max_frames: int = 60
     min_mask_fraction: float = 0.01
-    min_confidence: float = 0.6
+    min_confidence: float = 0.7
     min_completeness: float = 0.985
     occlusions: tuple[float, float] = (0.28, 0.5)
     """What a hand may hide when enough freer frames are there, and at most."""
