@@ -4,106 +4,6 @@
  */
 
 export interface paths {
-    "/health": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Get Health
-         * @description Say that the process is alive; nothing outside it is asked.
-         */
-        get: operations["getHealth"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/ready": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Get Readiness
-         * @description Say whether requests can be served; 503 names what is missing.
-         */
-        get: operations["getReadiness"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/auth/login": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Login
-         * @description Sign in with a password.
-         */
-        post: operations["login"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/auth/me": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Get Me
-         * @description Return who is signed in.
-         */
-        get: operations["getMe"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/auth/logout": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Logout
-         * @description End the session; its cookie and its token stop working at once.
-         */
-        post: operations["logout"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/v1/auth/api-keys": {
         parameters: {
             query?: never;
@@ -148,6 +48,66 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/auth/login": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Login
+         * @description Sign in with a password.
+         */
+        post: operations["login"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/logout": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Logout
+         * @description End the session; its cookie and its token stop working at once.
+         */
+        post: operations["logout"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/me": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Me
+         * @description Return who is signed in.
+         */
+        get: operations["getMe"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/dashboard": {
         parameters: {
             query?: never;
@@ -168,7 +128,107 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/videos/upload": {
+    "/api/v1/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Stream Events
+         * @description Follow changes as they are committed; `Last-Event-ID` replays what was missed.
+         */
+        get: operations["streamEvents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Jobs
+         * @description List jobs, newest first.
+         */
+        get: operations["listJobs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs/limits/{job_type}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Set Job Limit
+         * @description Change how many jobs of a type may run at once.
+         */
+        put: operations["setJobLimit"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs/queue-status": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Queue Status
+         * @description Say for each type how many slots there are, how many are taken and how many jobs wait.
+         */
+        get: operations["getQueueStatus"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs/{job_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Job
+         * @description Return one job.
+         */
+        get: operations["getJob"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs/{job_id}/cancel": {
         parameters: {
             query?: never;
             header?: never;
@@ -178,17 +238,17 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Upload Videos
-         * @description Take videos in. The same bytes twice are one video; a file that is no video is listed with the reason.
+         * Cancel Job
+         * @description Cancel a job; one that runs stops within seconds.
          */
-        post: operations["uploadVideos"];
+        post: operations["cancelJob"];
         delete?: never;
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/api/v1/videos": {
+    "/api/v1/jobs/{job_id}/logs": {
         parameters: {
             query?: never;
             header?: never;
@@ -196,10 +256,10 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List Videos
-         * @description List videos, newest first; `search` matches the file name or the whole barcode.
+         * List Job Logs
+         * @description List a job's log lines, oldest first.
          */
-        get: operations["listVideos"];
+        get: operations["listJobLogs"];
         put?: never;
         post?: never;
         delete?: never;
@@ -208,27 +268,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/videos/queue": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Get Video Queue
-         * @description Say how many videos are where, and list those that wait and those that run.
-         */
-        get: operations["getVideoQueue"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/videos/process": {
+    "/api/v1/jobs/{job_id}/retry": {
         parameters: {
             query?: never;
             header?: never;
@@ -238,54 +278,10 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Process Videos
-         * @description Process videos: one job each; those beyond the free slots wait. 429 when there is no free slot at all.
+         * Retry Job
+         * @description Start a failed or cancelled job again, as a new job.
          */
-        post: operations["processVideos"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/videos/{video_id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Get Video
-         * @description Return one video.
-         */
-        get: operations["getVideo"];
-        put?: never;
-        post?: never;
-        /**
-         * Delete Video
-         * @description Remove a video; a product that came from it keeps its frames.
-         */
-        delete: operations["deleteVideo"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/videos/{video_id}/retry": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Retry Video
-         * @description Process one video again; its old frames stay until the new run has succeeded.
-         */
-        post: operations["retryVideo"];
+        post: operations["retryJob"];
         delete?: never;
         options?: never;
         head?: never;
@@ -400,7 +396,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/jobs": {
+    "/api/v1/videos": {
         parameters: {
             query?: never;
             header?: never;
@@ -408,10 +404,10 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List Jobs
-         * @description List jobs, newest first.
+         * List Videos
+         * @description List videos, newest first; `search` matches the file name or the whole barcode.
          */
-        get: operations["listJobs"];
+        get: operations["listVideos"];
         put?: never;
         post?: never;
         delete?: never;
@@ -420,87 +416,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/jobs/queue-status": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Get Queue Status
-         * @description Say for each type how many slots there are, how many are taken and how many jobs wait.
-         */
-        get: operations["getQueueStatus"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/jobs/limits/{job_type}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        /**
-         * Set Job Limit
-         * @description Change how many jobs of a type may run at once.
-         */
-        put: operations["setJobLimit"];
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/jobs/{job_id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Get Job
-         * @description Return one job.
-         */
-        get: operations["getJob"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/jobs/{job_id}/logs": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * List Job Logs
-         * @description List a job's log lines, oldest first.
-         */
-        get: operations["listJobLogs"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/jobs/{job_id}/cancel": {
+    "/api/v1/videos/process": {
         parameters: {
             query?: never;
             header?: never;
@@ -510,17 +426,37 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Cancel Job
-         * @description Cancel a job; one that runs stops within seconds.
+         * Process Videos
+         * @description Process videos: one job each; those beyond the free slots wait. 429 when there is no free slot at all.
          */
-        post: operations["cancelJob"];
+        post: operations["processVideos"];
         delete?: never;
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/api/v1/jobs/{job_id}/retry": {
+    "/api/v1/videos/queue": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Video Queue
+         * @description Say how many videos are where, and list those that wait and those that run.
+         */
+        get: operations["getVideoQueue"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/videos/upload": {
         parameters: {
             query?: never;
             header?: never;
@@ -530,17 +466,17 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Retry Job
-         * @description Start a failed or cancelled job again, as a new job.
+         * Upload Videos
+         * @description Take videos in. The same bytes twice are one video; a file that is no video is listed with the reason.
          */
-        post: operations["retryJob"];
+        post: operations["uploadVideos"];
         delete?: never;
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/api/v1/events": {
+    "/api/v1/videos/{video_id}": {
         parameters: {
             query?: never;
             header?: never;
@@ -548,10 +484,74 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Stream Events
-         * @description Follow changes as they are committed; `Last-Event-ID` replays what was missed.
+         * Get Video
+         * @description Return one video.
          */
-        get: operations["streamEvents"];
+        get: operations["getVideo"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete Video
+         * @description Remove a video; a product that came from it keeps its frames.
+         */
+        delete: operations["deleteVideo"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/videos/{video_id}/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Retry Video
+         * @description Process one video again; its old frames stay until the new run has succeeded.
+         */
+        post: operations["retryVideo"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/health": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Health
+         * @description Say that the process is alive; nothing outside it is asked.
+         */
+        get: operations["getHealth"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/ready": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Readiness
+         * @description Say whether requests can be served; 503 names what is missing.
+         */
+        get: operations["getReadiness"];
         put?: never;
         post?: never;
         delete?: never;
@@ -569,28 +569,28 @@ export interface components {
          * @description Who did what to which row, when.
          */
         ActivityOut: {
-            /**
-             * Id
-             * Format: uuid
-             */
-            id: string;
+            /** Action */
+            action: string;
+            /** Actor */
+            actor: string;
             /**
              * At
              * Format: date-time
              */
             at: string;
-            /** Actor */
-            actor: string;
-            /** Action */
-            action: string;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
             subject: components["schemas"]["ActivitySubject"];
         };
         /** ActivitySubject */
         ActivitySubject: {
-            /** Kind */
-            kind: string;
             /** Id */
             id: string | null;
+            /** Kind */
+            kind: string;
             /** Label */
             label: string;
         };
@@ -600,10 +600,21 @@ export interface components {
          */
         ApiKeyCreated: {
             /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Expires At */
+            expires_at: string | null;
+            /**
              * Id
              * Format: uuid
              */
             id: string;
+            /** Key */
+            key: string;
+            /** Last Used At */
+            last_used_at: string | null;
             /** Name */
             name: string;
             /** Prefix */
@@ -613,35 +624,33 @@ export interface components {
              * @enum {string}
              */
             role: "viewer" | "operator" | "engineer" | "admin";
-            /**
-             * Created At
-             * Format: date-time
-             */
-            created_at: string;
-            /** Last Used At */
-            last_used_at: string | null;
-            /** Expires At */
-            expires_at: string | null;
-            /** Key */
-            key: string;
         };
         /** ApiKeyIn */
         ApiKeyIn: {
-            /** Name */
-            name: string;
             /**
              * Expires In Days
              * @default 90
              */
             expires_in_days: number | null;
+            /** Name */
+            name: string;
         };
         /** ApiKeyOut */
         ApiKeyOut: {
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Expires At */
+            expires_at: string | null;
             /**
              * Id
              * Format: uuid
              */
             id: string;
+            /** Last Used At */
+            last_used_at: string | null;
             /** Name */
             name: string;
             /** Prefix */
@@ -651,15 +660,6 @@ export interface components {
              * @enum {string}
              */
             role: "viewer" | "operator" | "engineer" | "admin";
-            /**
-             * Created At
-             * Format: date-time
-             */
-            created_at: string;
-            /** Last Used At */
-            last_used_at: string | null;
-            /** Expires At */
-            expires_at: string | null;
         };
         /** Body_searchByPhoto */
         Body_searchByPhoto: {
@@ -668,13 +668,13 @@ export interface components {
         };
         /** Body_uploadVideos */
         Body_uploadVideos: {
-            /** Files */
-            files: string[];
             /**
              * Barcode
              * @description What the videos show, when it is known.
              */
             barcode?: string | null;
+            /** Files */
+            files: string[];
         };
         /** CategoryOut */
         CategoryOut: {
@@ -688,57 +688,57 @@ export interface components {
          * @description How many there are, and how many of them came in the last seven days.
          */
         Count: {
-            /** Total */
-            total: number;
             /** Last Week */
             last_week: number;
+            /** Total */
+            total: number;
         };
         /** DashboardCounts */
         DashboardCounts: {
+            embeddings: components["schemas"]["Count"];
             products: components["schemas"]["Count"];
             videos_processed: components["schemas"]["Count"];
-            embeddings: components["schemas"]["Count"];
         };
         /** DashboardOut */
         DashboardOut: {
             counts: components["schemas"]["DashboardCounts"];
-            /** Running Jobs */
-            running_jobs: components["schemas"]["JobOut"][];
             /** Recent Activity */
             recent_activity: components["schemas"]["ActivityOut"][];
+            /** Running Jobs */
+            running_jobs: components["schemas"]["JobOut"][];
         };
         /**
          * FrameQuality
          * @description Measures of one cut-out; all in [0, 1] but `sharpness`, a variance of the Laplacian inside the mask.
          */
         FrameQuality: {
-            /** Sharpness */
-            sharpness: number;
-            /**
-             * Mask Fraction
-             * @description Mask area over the area of the source frame.
-             */
-            mask_fraction: number;
             /**
              * Completeness
              * @description 1 when nothing of the outline touches the picture's border.
              */
             completeness: number;
             /**
-             * Occlusion
-             * @description Share of the outline hidden by a hand or another thing; 0 is free.
-             */
-            occlusion: number;
-            /**
              * Confidence
              * @description How sure the segmenter is of this mask.
              */
             confidence: number;
             /**
+             * Mask Fraction
+             * @description Mask area over the area of the source frame.
+             */
+            mask_fraction: number;
+            /**
+             * Occlusion
+             * @description Share of the outline hidden by a hand or another thing; 0 is free.
+             */
+            occlusion: number;
+            /**
              * Score
              * @description What the primary image is chosen by.
              */
             score: number;
+            /** Sharpness */
+            sharpness: number;
         };
         /** Health */
         Health: {
@@ -753,6 +753,10 @@ export interface components {
          * @description One picture of a product; `video_time_s` says where in its video a frame is from.
          */
         ImageOut: {
+            /** Frame Index */
+            frame_index: number | null;
+            /** Height Px */
+            height_px: number;
             /**
              * Id
              * Format: uuid
@@ -763,25 +767,21 @@ export interface components {
              * @enum {string}
              */
             image_type: "synthetic" | "real" | "augmented";
-            /** Source */
-            source: string;
-            /** Url */
-            url: string;
+            /** Is Primary */
+            is_primary: boolean;
             /** Matte Url */
             matte_url: string | null;
+            quality: components["schemas"]["FrameQuality"] | null;
+            /** Source */
+            source: string;
             /** Thumbnail Url */
             thumbnail_url: string | null;
-            /** Frame Index */
-            frame_index: number | null;
+            /** Url */
+            url: string;
             /** Video Time S */
             video_time_s: number | null;
             /** Width Px */
             width_px: number;
-            /** Height Px */
-            height_px: number;
-            /** Is Primary */
-            is_primary: boolean;
-            quality: components["schemas"]["FrameQuality"] | null;
         };
         /** JobLimitIn */
         JobLimitIn: {
@@ -790,8 +790,6 @@ export interface components {
         };
         /** JobLogOut */
         JobLogOut: {
-            /** Id */
-            id: number;
             /**
              * At
              * Format: date-time
@@ -799,81 +797,83 @@ export interface components {
             at: string;
             /** Attempt */
             attempt: number;
-            /** Level */
-            level: string;
             /** Event */
             event: string;
             /** Fields */
             fields: {
                 [key: string]: unknown;
             };
+            /** Id */
+            id: number;
+            /** Level */
+            level: string;
         };
         /**
          * JobOut
          * @description One job as a page shows it; `config` and `result` stay inside.
          */
         JobOut: {
+            /** Attempt */
+            attempt: number;
+            /** Cancel Requested At */
+            cancel_requested_at: string | null;
+            /** Completed At */
+            completed_at: string | null;
             /**
-             * Id
-             * Format: uuid
+             * Created At
+             * Format: date-time
              */
-            id: string;
-            /**
-             * Type
-             * @enum {string}
-             */
-            type: "video_processing" | "augmentation" | "training" | "embedding_extraction" | "matching";
-            /**
-             * Status
-             * @enum {string}
-             */
-            status: "pending" | "queued" | "processing" | "completed" | "failed" | "cancelled";
-            /** Progress */
-            progress: number;
+            created_at: string;
+            /** Created By */
+            created_by: string | null;
             /** Current Step */
             current_step: string | null;
-            /** Remaining S */
-            remaining_s: number | null;
-            /** Metrics */
-            metrics: {
-                [key: string]: unknown;
-            };
             /** Error Code */
             error_code: string | null;
             /** Error Message */
             error_message: string | null;
             /** Executor */
             executor: string;
-            /** Attempt */
-            attempt: number;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
             /** Max Attempts */
             max_attempts: number;
+            /** Metrics */
+            metrics: {
+                [key: string]: unknown;
+            };
             /** Parent Job Id */
             parent_job_id: string | null;
-            subject: components["schemas"]["JobSubject"];
-            /** Created By */
-            created_by: string | null;
-            /** Cancel Requested At */
-            cancel_requested_at: string | null;
-            /**
-             * Created At
-             * Format: date-time
-             */
-            created_at: string;
+            /** Progress */
+            progress: number;
+            /** Remaining S */
+            remaining_s: number | null;
             /** Started At */
             started_at: string | null;
-            /** Completed At */
-            completed_at: string | null;
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "pending" | "queued" | "processing" | "completed" | "failed" | "cancelled";
+            subject: components["schemas"]["JobSubject"];
+            /**
+             * Type
+             * @enum {string}
+             */
+            type: "video_processing" | "augmentation" | "training" | "embedding_extraction" | "matching";
         };
         /**
          * JobSubject
          * @description What the job works on.
          */
         JobSubject: {
-            /** Kind */
-            kind: string;
             /** Id */
             id: string | null;
+            /** Kind */
+            kind: string;
             /** Label */
             label: string;
         };
@@ -886,10 +886,10 @@ export interface components {
         };
         /** LoginIn */
         LoginIn: {
-            /** Username */
-            username: string;
             /** Password */
             password: string;
+            /** Username */
+            username: string;
         };
         /**
          * LoginOut
@@ -898,100 +898,100 @@ export interface components {
         LoginOut: {
             /** Access Token */
             access_token: string;
+            /** Expires In */
+            expires_in: number;
             /**
              * Token Type
              * @default bearer
              */
             token_type: string;
-            /** Expires In */
-            expires_in: number;
             user: components["schemas"]["UserOut"];
         };
         /** NutritionFacts */
         NutritionFacts: {
-            /** Serving Size */
-            serving_size?: string | null;
             /** Calories */
             calories?: string | null;
-            /** Total Fat */
-            total_fat?: string | null;
-            /** Protein */
-            protein?: string | null;
             /** Carbohydrates */
             carbohydrates?: string | null;
+            /** Protein */
+            protein?: string | null;
+            /** Serving Size */
+            serving_size?: string | null;
             /** Sugar */
             sugar?: string | null;
+            /** Total Fat */
+            total_fat?: string | null;
         };
         /** Page[ApiKeyOut] */
         Page_ApiKeyOut_: {
             /** Items */
             items: components["schemas"]["ApiKeyOut"][];
-            /** Total */
-            total: number;
-            /** Page */
-            page: number;
             /** Limit */
             limit: number;
+            /** Page */
+            page: number;
+            /** Total */
+            total: number;
         };
         /** Page[JobLogOut] */
         Page_JobLogOut_: {
             /** Items */
             items: components["schemas"]["JobLogOut"][];
-            /** Total */
-            total: number;
-            /** Page */
-            page: number;
             /** Limit */
             limit: number;
+            /** Page */
+            page: number;
+            /** Total */
+            total: number;
         };
         /** Page[JobOut] */
         Page_JobOut_: {
             /** Items */
             items: components["schemas"]["JobOut"][];
-            /** Total */
-            total: number;
-            /** Page */
-            page: number;
             /** Limit */
             limit: number;
+            /** Page */
+            page: number;
+            /** Total */
+            total: number;
         };
         /** Page[ProductRow] */
         Page_ProductRow_: {
             /** Items */
             items: components["schemas"]["ProductRow"][];
-            /** Total */
-            total: number;
-            /** Page */
-            page: number;
             /** Limit */
             limit: number;
+            /** Page */
+            page: number;
+            /** Total */
+            total: number;
         };
         /** Page[VideoOut] */
         Page_VideoOut_: {
             /** Items */
             items: components["schemas"]["VideoOut"][];
-            /** Total */
-            total: number;
-            /** Page */
-            page: number;
             /** Limit */
             limit: number;
+            /** Page */
+            page: number;
+            /** Total */
+            total: number;
         };
         /**
          * Problem
          * @description A problem document; a kind of problem may add fields of its own.
          */
         Problem: {
-            /** Type */
-            type: string;
-            /** Title */
-            title: string;
-            /** Status */
-            status: number;
-            /** Detail */
-            detail: string;
             /** Code */
             code: string;
+            /** Detail */
+            detail: string;
+            /** Status */
+            status: number;
+            /** Title */
+            title: string;
+            /** Type */
+            type: string;
         } & {
             [key: string]: unknown;
         };
@@ -1005,174 +1005,176 @@ export interface components {
          * @description The fields to change and the version that was read; a field that is left out stays as it is.
          */
         ProductEdit: {
-            /** Version */
-            version: number;
             /** Brand Name */
             brand_name?: string | null;
-            /** Sub Brand */
-            sub_brand?: string | null;
-            /** Product Name */
-            product_name?: string | null;
-            /** Variant Flavor */
-            variant_flavor?: string | null;
             /** Category */
             category?: string | null;
+            /** Claims */
+            claims?: string[] | null;
             /** Container Type */
             container_type?: string | null;
-            /** Net Quantity */
-            net_quantity?: string | null;
+            /** Grounding Prompt */
+            grounding_prompt?: string | null;
             /** Manufacturer Country */
             manufacturer_country?: string | null;
             /** Marketing Description */
             marketing_description?: string | null;
-            /** Grounding Prompt */
-            grounding_prompt?: string | null;
-            /** Claims */
-            claims?: string[] | null;
+            /** Net Quantity */
+            net_quantity?: string | null;
             nutrition_facts?: components["schemas"]["NutritionFacts"] | null;
+            /** Product Name */
+            product_name?: string | null;
             /** Status */
             status?: ("pending" | "processing" | "needs_matching" | "ready" | "rejected") | null;
+            /** Sub Brand */
+            sub_brand?: string | null;
+            /** Variant Flavor */
+            variant_flavor?: string | null;
+            /** Version */
+            version: number;
         };
         /** ProductImagesOut */
         ProductImagesOut: {
-            /** Synthetic */
-            synthetic: components["schemas"]["ImageOut"][];
-            /** Real */
-            real: components["schemas"]["ImageOut"][];
             /** Augmented */
             augmented: components["schemas"]["ImageOut"][];
+            /** Real */
+            real: components["schemas"]["ImageOut"][];
+            /** Synthetic */
+            synthetic: components["schemas"]["ImageOut"][];
         };
         /**
          * ProductOut
          * @description A product with all that was read from its pack and the video it came from.
          */
         ProductOut: {
-            /**
-             * Id
-             * Format: uuid
-             */
-            id: string;
             /** Barcode */
             barcode: string | null;
             /** Barcodes */
             barcodes: string[];
+            /** Barcodes Seen */
+            barcodes_seen: string[];
             /** Brand Name */
             brand_name: string | null;
-            /** Sub Brand */
-            sub_brand: string | null;
-            /** Product Name */
-            product_name: string | null;
-            /** Variant Flavor */
-            variant_flavor: string | null;
             /** Category */
             category: string | null;
+            /** Claims */
+            claims: string[];
             /** Container Type */
             container_type: string | null;
-            /** Net Quantity */
-            net_quantity: string | null;
-            /**
-             * Status
-             * @enum {string}
-             */
-            status: "pending" | "processing" | "needs_matching" | "ready" | "rejected";
-            /** Frame Count */
-            frame_count: number;
-            /** Visibility Score */
-            visibility_score: number | null;
-            /** Primary Image Url */
-            primary_image_url: string | null;
-            /** Thumbnail Url */
-            thumbnail_url: string | null;
-            /** Version */
-            version: number;
             /**
              * Created At
              * Format: date-time
              */
             created_at: string;
+            /** Edited Fields */
+            edited_fields: string[];
+            /** Frame Count */
+            frame_count: number;
+            /** Grounding Prompt */
+            grounding_prompt: string | null;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Issues Detected */
+            issues_detected: string[];
+            /** Manufacturer Country */
+            manufacturer_country: string | null;
+            /** Marketing Description */
+            marketing_description: string | null;
+            /** Metadata Reader */
+            metadata_reader: string | null;
+            /** Net Quantity */
+            net_quantity: string | null;
+            nutrition_facts: components["schemas"]["NutritionFacts"];
+            /** Primary Image Url */
+            primary_image_url: string | null;
+            /** Product Name */
+            product_name: string | null;
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "pending" | "processing" | "needs_matching" | "ready" | "rejected";
+            /** Sub Brand */
+            sub_brand: string | null;
+            /** Thumbnail Url */
+            thumbnail_url: string | null;
             /**
              * Updated At
              * Format: date-time
              */
             updated_at: string;
-            /** Grounding Prompt */
-            grounding_prompt: string | null;
-            /** Claims */
-            claims: string[];
-            nutrition_facts: components["schemas"]["NutritionFacts"];
-            /** Manufacturer Country */
-            manufacturer_country: string | null;
-            /** Marketing Description */
-            marketing_description: string | null;
-            /** Issues Detected */
-            issues_detected: string[];
-            /** Barcodes Seen */
-            barcodes_seen: string[];
-            /** Metadata Reader */
-            metadata_reader: string | null;
-            /** Edited Fields */
-            edited_fields: string[];
+            /** Variant Flavor */
+            variant_flavor: string | null;
+            /** Version */
+            version: number;
             video: components["schemas"]["VideoOut"] | null;
+            /** Visibility Score */
+            visibility_score: number | null;
         };
         /**
          * ProductRow
          * @description A product as a list shows it; `barcode` is its primary one.
          */
         ProductRow: {
-            /**
-             * Id
-             * Format: uuid
-             */
-            id: string;
             /** Barcode */
             barcode: string | null;
             /** Barcodes */
             barcodes: string[];
             /** Brand Name */
             brand_name: string | null;
-            /** Sub Brand */
-            sub_brand: string | null;
-            /** Product Name */
-            product_name: string | null;
-            /** Variant Flavor */
-            variant_flavor: string | null;
             /** Category */
             category: string | null;
             /** Container Type */
             container_type: string | null;
-            /** Net Quantity */
-            net_quantity: string | null;
-            /**
-             * Status
-             * @enum {string}
-             */
-            status: "pending" | "processing" | "needs_matching" | "ready" | "rejected";
-            /** Frame Count */
-            frame_count: number;
-            /** Visibility Score */
-            visibility_score: number | null;
-            /** Primary Image Url */
-            primary_image_url: string | null;
-            /** Thumbnail Url */
-            thumbnail_url: string | null;
-            /** Version */
-            version: number;
             /**
              * Created At
              * Format: date-time
              */
             created_at: string;
+            /** Frame Count */
+            frame_count: number;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Net Quantity */
+            net_quantity: string | null;
+            /** Primary Image Url */
+            primary_image_url: string | null;
+            /** Product Name */
+            product_name: string | null;
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "pending" | "processing" | "needs_matching" | "ready" | "rejected";
+            /** Sub Brand */
+            sub_brand: string | null;
+            /** Thumbnail Url */
+            thumbnail_url: string | null;
             /**
              * Updated At
              * Format: date-time
              */
             updated_at: string;
+            /** Variant Flavor */
+            variant_flavor: string | null;
+            /** Version */
+            version: number;
+            /** Visibility Score */
+            visibility_score: number | null;
         };
         /**
          * QueueStatusOut
          * @description Slots of one type: `current_count` hold one, `waiting_count` wait for one.
          */
         QueueStatusOut: {
+            /** Current Count */
+            current_count: number;
             /**
              * Job Type
              * @enum {string}
@@ -1180,8 +1182,6 @@ export interface components {
             job_type: "video_processing" | "augmentation" | "training" | "embedding_extraction" | "matching";
             /** Max Concurrent */
             max_concurrent: number;
-            /** Current Count */
-            current_count: number;
             /** Waiting Count */
             waiting_count: number;
         };
@@ -1206,21 +1206,23 @@ export interface components {
         };
         /** SearchEncoder */
         SearchEncoder: {
+            /** Dim */
+            dim: number;
             /** Name */
             name: string;
             /** Preprocessing */
             preprocessing: string;
-            /** Dim */
-            dim: number;
         };
         /**
          * SearchOut
          * @description Products, nearest first; `product_box_xyxy` is where the product was found in the photo, in its pixels.
          */
         SearchOut: {
-            /** Results */
-            results: components["schemas"]["SearchResult"][];
+            /** Barcodes Seen */
+            barcodes_seen: string[];
             encoder: components["schemas"]["SearchEncoder"];
+            /** N Vectors */
+            n_vectors: number;
             /** Product Box Xyxy */
             product_box_xyxy: [
                 number,
@@ -1228,10 +1230,8 @@ export interface components {
                 number,
                 number
             ] | null;
-            /** Barcodes Seen */
-            barcodes_seen: string[];
-            /** N Vectors */
-            n_vectors: number;
+            /** Results */
+            results: components["schemas"]["SearchResult"][];
             /** Seconds */
             seconds: number;
         };
@@ -1240,21 +1240,10 @@ export interface components {
          * @description A product and the image of it that is most like the photo; `similarity` is a cosine.
          */
         SearchResult: {
-            /**
-             * Product Id
-             * Format: uuid
-             */
-            product_id: string;
             /** Barcode */
             barcode: string | null;
-            /** Product Name */
-            product_name: string | null;
             /** Brand Name */
             brand_name: string | null;
-            /** Variant Flavor */
-            variant_flavor: string | null;
-            /** Similarity */
-            similarity: number;
             /**
              * Image Id
              * Format: uuid
@@ -1262,43 +1251,57 @@ export interface components {
             image_id: string;
             /** Image Url */
             image_url: string;
+            /**
+             * Product Id
+             * Format: uuid
+             */
+            product_id: string;
+            /** Product Name */
+            product_name: string | null;
+            /** Similarity */
+            similarity: number;
             /** Thumbnail Url */
             thumbnail_url: string | null;
+            /** Variant Flavor */
+            variant_flavor: string | null;
         };
         /**
          * SkippedItem
          * @description An item of a batch that was left out, and why.
          */
         SkippedItem: {
+            /** Reason */
+            reason: string;
             /**
              * Video Id
              * Format: uuid
              */
             video_id: string;
-            /** Reason */
-            reason: string;
         };
         /**
          * UploadOut
          * @description What was taken, in the order sent, and what was not, with the reason.
          */
         UploadOut: {
-            /** Videos */
-            videos: components["schemas"]["VideoOut"][];
             /** Rejected */
             rejected: components["schemas"]["RejectedFile"][];
+            /** Videos */
+            videos: components["schemas"]["VideoOut"][];
         };
         /** UserOut */
         UserOut: {
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Email */
+            email: string | null;
             /**
              * Id
              * Format: uuid
              */
             id: string;
-            /** Username */
-            username: string;
-            /** Email */
-            email: string | null;
             /**
              * Role
              * @enum {string}
@@ -1306,83 +1309,70 @@ export interface components {
             role: "viewer" | "operator" | "engineer" | "admin";
             /** Upstream */
             upstream: string;
-            /**
-             * Created At
-             * Format: date-time
-             */
-            created_at: string;
+            /** Username */
+            username: string;
         };
         /**
          * VideoOut
          * @description A video with its latest job.
          */
         VideoOut: {
-            /**
-             * Id
-             * Format: uuid
-             */
-            id: string;
-            /** Source */
-            source: string;
-            /** Filename */
-            filename: string;
             /** Barcode */
             barcode: string | null;
-            /**
-             * Status
-             * @enum {string}
-             */
-            status: "pending" | "processing" | "completed" | "failed";
-            /** Product Id */
-            product_id: string | null;
-            /** Duration S */
-            duration_s: number | null;
-            /** Width Px */
-            width_px: number | null;
-            /** Height Px */
-            height_px: number | null;
-            /** Size Bytes */
-            size_bytes: number;
-            /** Sha256 */
-            sha256: string;
-            /** Error */
-            error: string | null;
-            /** Media Url */
-            media_url: string;
-            /** Poster Url */
-            poster_url: string | null;
-            job: components["schemas"]["JobOut"] | null;
             /**
              * Created At
              * Format: date-time
              */
             created_at: string;
+            /** Duration S */
+            duration_s: number | null;
+            /** Error */
+            error: string | null;
+            /** Filename */
+            filename: string;
+            /** Height Px */
+            height_px: number | null;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            job: components["schemas"]["JobOut"] | null;
+            /** Media Url */
+            media_url: string;
+            /** Poster Url */
+            poster_url: string | null;
+            /** Product Id */
+            product_id: string | null;
+            /** Sha256 */
+            sha256: string;
+            /** Size Bytes */
+            size_bytes: number;
+            /** Source */
+            source: string;
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "pending" | "processing" | "completed" | "failed";
             /**
              * Updated At
              * Format: date-time
              */
             updated_at: string;
+            /** Width Px */
+            width_px: number | null;
         };
         /** VideoQueueOut */
         VideoQueueOut: {
-            stats: components["schemas"]["VideoStats"];
             /** Pending */
             pending: components["schemas"]["VideoOut"][];
             /** Processing */
             processing: components["schemas"]["VideoOut"][];
+            stats: components["schemas"]["VideoStats"];
         };
         /** VideoStats */
         VideoStats: {
-            /**
-             * Pending
-             * @default 0
-             */
-            pending: number;
-            /**
-             * Processing
-             * @default 0
-             */
-            processing: number;
             /**
              * Completed Today
              * @default 0
@@ -1393,6 +1383,16 @@ export interface components {
              * @default 0
              */
             failed: number;
+            /**
+             * Pending
+             * @default 0
+             */
+            pending: number;
+            /**
+             * Processing
+             * @default 0
+             */
+            processing: number;
         };
     };
     responses: never;
@@ -1403,153 +1403,6 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
-    getHealth: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Health"];
-                };
-            };
-            /** @description A problem document (RFC 9457). */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    getReadiness: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Readiness"];
-                };
-            };
-            /** @description A problem document (RFC 9457). */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    login: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["LoginIn"];
-            };
-        };
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["LoginOut"];
-                };
-            };
-            /** @description A problem document (RFC 9457). */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    getMe: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["UserOut"];
-                };
-            };
-            /** @description A problem document (RFC 9457). */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    logout: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description A problem document (RFC 9457). */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
     listApiKeys: {
         parameters: {
             query?: never;
@@ -1641,6 +1494,95 @@ export interface operations {
             };
         };
     };
+    login: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LoginIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LoginOut"];
+                };
+            };
+            /** @description A problem document (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    logout: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem document (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getMe: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UserOut"];
+                };
+            };
+            /** @description A problem document (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     getDashboard: {
         parameters: {
             query?: never;
@@ -1670,26 +1612,24 @@ export interface operations {
             };
         };
     };
-    uploadVideos: {
+    streamEvents: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                "last-event-id"?: number | null;
+            };
             path?: never;
             cookie?: never;
         };
-        requestBody: {
-            content: {
-                "multipart/form-data": components["schemas"]["Body_uploadVideos"];
-            };
-        };
+        requestBody?: never;
         responses: {
-            /** @description Successful Response */
-            201: {
+            /** @description job, video, product, activity and resync events */
+            200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["UploadOut"];
+                    "text/event-stream": unknown;
                 };
             };
             /** @description A problem document (RFC 9457). */
@@ -1703,11 +1643,12 @@ export interface operations {
             };
         };
     };
-    listVideos: {
+    listJobs: {
         parameters: {
             query?: {
-                status?: ("pending" | "processing" | "completed" | "failed") | null;
-                search?: string | null;
+                type?: ("video_processing" | "augmentation" | "training" | "embedding_extraction" | "matching") | null;
+                status?: ("pending" | "queued" | "processing" | "completed" | "failed" | "cancelled") | null;
+                parent_job_id?: string | null;
                 /** @description From 1. */
                 page?: number;
                 limit?: number;
@@ -1724,7 +1665,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Page_VideoOut_"];
+                    "application/json": components["schemas"]["Page_JobOut_"];
                 };
             };
             /** @description A problem document (RFC 9457). */
@@ -1738,112 +1679,20 @@ export interface operations {
             };
         };
     };
-    getVideoQueue: {
+    setJobLimit: {
         parameters: {
             query?: never;
             header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["VideoQueueOut"];
-                };
+            path: {
+                job_type: "video_processing" | "augmentation" | "training" | "embedding_extraction" | "matching";
             };
-            /** @description A problem document (RFC 9457). */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    processVideos: {
-        parameters: {
-            query?: never;
-            header?: {
-                /** @description The same key again answers with the same jobs. */
-                "idempotency-key"?: string | null;
-            };
-            path?: never;
             cookie?: never;
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["ProcessIn"];
+                "application/json": components["schemas"]["JobLimitIn"];
             };
         };
-        responses: {
-            /** @description Successful Response */
-            202: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["JobsCreated"];
-                };
-            };
-            /** @description A problem document (RFC 9457). */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    getVideo: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                video_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["VideoOut"];
-                };
-            };
-            /** @description A problem document (RFC 9457). */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    deleteVideo: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                video_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
         responses: {
             /** @description Successful Response */
             204: {
@@ -1863,24 +1712,150 @@ export interface operations {
             };
         };
     };
-    retryVideo: {
+    getQueueStatus: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QueueStatusOut"][];
+                };
+            };
+            /** @description A problem document (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getJob: {
         parameters: {
             query?: never;
             header?: never;
             path: {
-                video_id: string;
+                job_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
             /** @description Successful Response */
-            202: {
+            200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["JobsCreated"];
+                    "application/json": components["schemas"]["JobOut"];
+                };
+            };
+            /** @description A problem document (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    cancelJob: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobOut"];
+                };
+            };
+            /** @description A problem document (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listJobLogs: {
+        parameters: {
+            query?: {
+                /** @description From 1. */
+                page?: number;
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_JobLogOut_"];
+                };
+            };
+            /** @description A problem document (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    retryJob: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobOut"];
                 };
             };
             /** @description A problem document (RFC 9457). */
@@ -2057,7 +2032,10 @@ export interface operations {
     };
     listProductImages: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Only frames of this video. */
+                video_id?: string | null;
+            };
             header?: never;
             path: {
                 product_id: string;
@@ -2121,12 +2099,11 @@ export interface operations {
             };
         };
     };
-    listJobs: {
+    listVideos: {
         parameters: {
             query?: {
-                type?: ("video_processing" | "augmentation" | "training" | "embedding_extraction" | "matching") | null;
-                status?: ("pending" | "queued" | "processing" | "completed" | "failed" | "cancelled") | null;
-                parent_job_id?: string | null;
+                status?: ("pending" | "processing" | "completed" | "failed") | null;
+                search?: string | null;
                 /** @description From 1. */
                 page?: number;
                 limit?: number;
@@ -2143,7 +2120,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Page_JobOut_"];
+                    "application/json": components["schemas"]["Page_VideoOut_"];
                 };
             };
             /** @description A problem document (RFC 9457). */
@@ -2157,7 +2134,43 @@ export interface operations {
             };
         };
     };
-    getQueueStatus: {
+    processVideos: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key again answers with the same jobs. */
+                "idempotency-key"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ProcessIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobsCreated"];
+                };
+            };
+            /** @description A problem document (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getVideoQueue: {
         parameters: {
             query?: never;
             header?: never;
@@ -2172,7 +2185,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["QueueStatusOut"][];
+                    "application/json": components["schemas"]["VideoQueueOut"];
                 };
             };
             /** @description A problem document (RFC 9457). */
@@ -2186,20 +2199,80 @@ export interface operations {
             };
         };
     };
-    setJobLimit: {
+    uploadVideos: {
         parameters: {
             query?: never;
             header?: never;
-            path: {
-                job_type: "video_processing" | "augmentation" | "training" | "embedding_extraction" | "matching";
-            };
+            path?: never;
             cookie?: never;
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["JobLimitIn"];
+                "multipart/form-data": components["schemas"]["Body_uploadVideos"];
             };
         };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UploadOut"];
+                };
+            };
+            /** @description A problem document (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getVideo: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                video_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VideoOut"];
+                };
+            };
+            /** @description A problem document (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deleteVideo: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                video_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
         responses: {
             /** @description Successful Response */
             204: {
@@ -2219,24 +2292,24 @@ export interface operations {
             };
         };
     };
-    getJob: {
+    retryVideo: {
         parameters: {
             query?: never;
             header?: never;
             path: {
-                job_id: string;
+                video_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
             /** @description Successful Response */
-            200: {
+            202: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["JobOut"];
+                    "application/json": components["schemas"]["JobsCreated"];
                 };
             };
             /** @description A problem document (RFC 9457). */
@@ -2250,121 +2323,51 @@ export interface operations {
             };
         };
     };
-    listJobLogs: {
-        parameters: {
-            query?: {
-                /** @description From 1. */
-                page?: number;
-                limit?: number;
-            };
-            header?: never;
-            path: {
-                job_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Page_JobLogOut_"];
-                };
-            };
-            /** @description A problem document (RFC 9457). */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    cancelJob: {
+    getHealth: {
         parameters: {
             query?: never;
             header?: never;
-            path: {
-                job_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["JobOut"];
-                };
-            };
-            /** @description A problem document (RFC 9457). */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    retryJob: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                job_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["JobOut"];
-                };
-            };
-            /** @description A problem document (RFC 9457). */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    streamEvents: {
-        parameters: {
-            query?: never;
-            header?: {
-                "last-event-id"?: number | null;
-            };
             path?: never;
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description job, video, product, activity and resync events */
+            /** @description Successful Response */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "text/event-stream": unknown;
+                    "application/json": components["schemas"]["Health"];
+                };
+            };
+            /** @description A problem document (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getReadiness: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Readiness"];
                 };
             };
             /** @description A problem document (RFC 9457). */
