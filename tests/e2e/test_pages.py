@@ -203,9 +203,12 @@ def test_product_has_frames_whose_moment_the_video_shows(
     assert label is not None
     seek.click()
     expect(dialog).to_be_hidden()
-    shown_s = page.locator("video").evaluate("video => video.currentTime")
-    assert shown_s == pytest.approx(float(label.group(1)), abs=0.05)
-    assert page.locator("video").evaluate("video => video.videoWidth") > 0
+    page.wait_for_function("document.querySelector('video').readyState >= 2")
+    video = page.locator("video")
+    assert video.evaluate("video => video.currentTime") == pytest.approx(float(label.group(1)), abs=0.05)
+    assert video.evaluate("video => video.videoWidth") > 0
+    video.evaluate("video => { video.currentTime = 0; return video.play() }")
+    page.wait_for_function("document.querySelector('video').currentTime > 0.2")
 
 
 @pytest.mark.slow

@@ -1,15 +1,21 @@
 import { useTranslations } from "use-intl";
 
-const show = (value: unknown): string => {
+function show(value: unknown): string | null {
   if (typeof value === "number") return Number.isInteger(value) ? String(value) : value.toFixed(3);
-  return typeof value === "string" ? value : JSON.stringify(value);
-};
+  return typeof value === "string" ? value : null;
+}
 
-/** One level of nesting becomes `outer.inner`; what lies deeper is shown as JSON. */
+/** Numbers and words, with one level of nesting as `outer.inner`. Lists and deeper levels are for programs. */
 export function flattenMetrics(metrics: Record<string, unknown>): [string, string][] {
-  return Object.entries(metrics).flatMap(([name, value]): [string, string][] => {
-    if (typeof value !== "object" || value === null || Array.isArray(value)) return [[name, show(value)]];
-    return Object.entries(value).map(([inner, one]) => [`${name}.${inner}`, show(one)]);
+  return Object.entries(metrics).flatMap(([name, value]) => {
+    const inner: [string, unknown][] =
+      typeof value === "object" && value !== null && !Array.isArray(value)
+        ? Object.entries(value).map(([key, one]) => [`${name}.${key}`, one])
+        : [[name, value]];
+    return inner.flatMap(([key, one]): [string, string][] => {
+      const text = show(one);
+      return text === null ? [] : [[key, text]];
+    });
   });
 }
 

@@ -4,7 +4,7 @@ import { useQueryClient } from "@tanstack/react-query";
 import { type FormEvent, useState } from "react";
 import { toast } from "sonner";
 import { useTranslations } from "use-intl";
-import { $api } from "@/api/client";
+import { $api, fetchClient } from "@/api/client";
 import { toProblem } from "@/api/problem";
 import type { Product } from "@/api/types";
 import { Button } from "@/components/ui/button";
@@ -36,31 +36,39 @@ export function MetadataForm({ product, onDone }: { product: Product; onDone: ()
   const [draft, setDraft] = useState<Draft>(base.draft);
   const [theirs, setTheirs] = useState<Draft | null>(null);
   const [conflicts, setConflicts] = useState<DraftField[]>([]);
+  const request = { params: { path: { product_id: product.id } } };
   const save = $api.useMutation("patch", "/api/v1/products/{product_id}", {
     async onSuccess() {
       toast.success(t("saved"));
       onDone();
       await client.invalidateQueries();
     },
-    onError(error: unknown) {
-      const current = toProblem(error).code === "CONFLICT" ? toProblem(error).fields.current : null;
-      if (!current) {
+    async onError(error: unknown) {
+      if (toProblem(error).code !== "CONFLICT") {
         toast.error(problemText(error));
         return;
       }
-      const latest = current as Product;
-      const merged = mergeDraft(base.draft, draft, toDraft(latest));
-      setDraft(merged.draft);
-      setConflicts(merged.conflicts);
-      setTheirs(toDraft(latest));
-      setBase({ version: latest.version, draft: toDraft(latest) });
+      try {
+        const { data: latest } = await fetchClient.GET("/api/v1/products/{product_id}", request);
+        if (latest) takeOver(latest);
+      } catch (unreachable) {
+        toast.error(problemText(unreachable));
+      }
     },
   });
+
+  function takeOver(latest: Product) {
+    const merged = mergeDraft(base.draft, draft, toDraft(latest));
+    setDraft(merged.draft);
+    setConflicts(merged.conflicts);
+    setTheirs(toDraft(latest));
+    setBase({ version: latest.version, draft: toDraft(latest) });
+  }
 
   function onSubmit(event: FormEvent) {
     event.preventDefault();
     const edit = buildEdit(base.draft, draft, base.version);
-    if (edit) save.mutate({ params: { path: { product_id: product.id } }, body: edit });
+    if (edit) save.mutate({ ...request, body: edit });
     else onDone();
   }
 

@@ -38,7 +38,6 @@ export function SourceVideo({ video, ref }: { video: Video | null; ref: Ref<Vide
       <video
         ref={player}
         src={media.url}
-        poster={video.poster_url ?? undefined}
         controls
         muted
         playsInline
