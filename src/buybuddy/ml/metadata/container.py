@@ -11,7 +11,8 @@ import numpy.typing as npt
 _MIN_VIEWS = 5
 _NECK = 0.74
 _EVEN = 1.16
-_EDGE_ON = 0.66
+_EDGE_ON = 0.7
+_SPINDLE = 0.7
 _UNCUT = 0.97
 
 
@@ -78,11 +79,12 @@ def guess_container(mattes: Sequence[npt.NDArray[np.uint8]], *, is_turned: bool)
     if high / max(low, 1e-6) < _EVEN:
         has_flat_ends = _median_share(outlines, "shoulder") > 0.84 and _median_share(outlines, "foot") > 0.6
         return "can" if is_turned and has_flat_ends else None
-    if low / high > _EDGE_ON:
+    if bodies[0] / high > _EDGE_ON:
         return None
-    narrow = sorted(outlines, key=lambda outline: outline.body)[: max(1, len(outlines) // 4)]
-    taper = median(min(outline.top, outline.foot) / max(outline.body, 1e-6) for outline in narrow)
-    return "pouch" if taper < 0.62 else "box"
+    narrow = sorted(outlines, key=lambda outline: outline.body)[:2]
+    # Both ends of a pouch are sealed; one narrow end alone may be a hand.
+    taper = min(max(outline.top, outline.foot) / max(outline.body, 1e-6) for outline in narrow)
+    return "pouch" if taper < _SPINDLE else "box"
 
 
 def _median_share(outlines: Sequence[Outline], end: Literal["top", "shoulder", "foot"]) -> float:

@@ -161,7 +161,7 @@ def find_net_quantity(
             continue
         bonus = 1.5 if pack.item_count else 1.0
         has_fraction = "." in text or "," in text
-        if line.view in tables and has_fraction and text.endswith("g"):
+        if has_fraction and text.endswith(" g") and any(row.view == line.view for row in rows):
             continue  # a figure of the table whose name was not read
         if line.view in tables or has_fraction:
             bonus *= 0.3
