@@ -169,6 +169,13 @@ async def latest_by_subject(session: Session, subject_ids: Sequence[uuid.UUID]) 
     return {job.subject_id: job for job in await session.scalars(statement) if job.subject_id is not None}
 
 
+async def has_unfinished(session: Session, job_type: str, subject_id: uuid.UUID | None) -> bool:
+    """Return whether a job of this type still works, or is to work, on the subject."""
+    unfinished = Job.status.in_(("pending", "queued", "processing"))
+    wanted = select(Job.id).where(Job.type == job_type, Job.subject_id == subject_id, unfinished).limit(1)
+    return await session.scalar(wanted) is not None
+
+
 async def queue_status(session: Session) -> Sequence[Row[str, int, int, int]]:
     """Return per type: its limit, how many hold a slot and how many wait for one."""
     active = func.count(Job.id).filter(Job.status.in_(("queued", "processing")))

@@ -1,4 +1,8 @@
-"""What can be done to jobs. A job's row, its slot and its queue entry change in one transaction."""
+"""What can be done to jobs. A job's row, its slot and its queue entry change in one transaction.
+
+Everybody takes locks in one order, so that nobody waits in a circle: the slots of a type (types in the order of
+JOB_TYPES), then the job's row, then what it works on, and last the events' lock at the commit.
+"""
 
 import datetime as dt
 import uuid
@@ -7,7 +11,7 @@ from dataclasses import dataclass
 
 from buybuddy.domain.jobs import repository
 from buybuddy.domain.jobs.repository import NOW
-from buybuddy.domain.jobs.rules import TERMINAL, JobType, Retry, remaining_s, retry_after_failure
+from buybuddy.domain.jobs.rules import JOB_TYPES, TERMINAL, JobType, Retry, remaining_s, retry_after_failure
 from buybuddy.domain.jobs.schemas import JobOut
 from buybuddy.domain.jobs.tables import Job
 from buybuddy.errors import BuybuddyError, Conflict, NotFound, QueueFull, StaleAttempt
@@ -49,9 +53,9 @@ async def create_jobs(
     """
     if not new_jobs:
         return []
+    slots = await repository.lock_slots(session, new_jobs[0].type)
     if idempotency_key and (earlier := await repository.find_by_idempotency_key(session, idempotency_key)):
         return list(earlier)
-    slots = await repository.lock_slots(session, new_jobs[0].type)
     if slots.n_free == 0:
         raise QueueFull(
             f"All {slots.max_concurrent} slots for {new_jobs[0].type} are taken; try again when one is free.",
@@ -144,6 +148,7 @@ async def complete(
 
     Raises: StaleAttempt, and then nothing of the transaction may be kept.
     """
+    await _lock_attempt(session, job_id, attempt)
     job = await _write(
         session,
         job_id,
@@ -163,9 +168,7 @@ async def complete(
 
 async def fail_attempt(session: Session, board: JobBoard, job_id: uuid.UUID, attempt: int, error: BuybuddyError) -> Job:
     """Note a failed attempt: the job is tried again, or has failed with this reason. Raises: StaleAttempt."""
-    job = await repository.lock_job(session, job_id)
-    if job is None or job.attempt != attempt or job.status != "processing":
-        raise StaleAttempt("This attempt is no longer the running one.")
+    job = await _lock_attempt(session, job_id, attempt)
     n_failures = job.n_crashes + 1
     retry = retry_after_failure(is_retryable=error.is_retryable, n_failures=n_failures, max_attempts=job.max_attempts)
     if job.cancel_requested_at is not None:
@@ -183,23 +186,22 @@ async def fail_attempt(session: Session, board: JobBoard, job_id: uuid.UUID, att
 
 async def hand_back(session: Session, board: JobBoard, job_id: uuid.UUID, attempt: int) -> None:
     """Queue a job again whose worker is being stopped; it does not count as a failure. Raises: StaleAttempt."""
-    job = await repository.lock_job(session, job_id)
-    if job is None or job.attempt != attempt or job.status != "processing":
-        raise StaleAttempt("This attempt is no longer the running one.")
-    await _requeue(session, board, job, Retry(0.0), None, None)
+    job = await _lock_attempt(session, job_id, attempt)
+    if job.cancel_requested_at is not None:
+        await _end(session, board, job, "cancelled", None, None)
+    else:
+        await _requeue(session, board, job, Retry(0.0), None, None)
 
 
 async def end_cancelled(session: Session, board: JobBoard, job_id: uuid.UUID, attempt: int) -> None:
     """Note that the attempt has stopped as asked. Raises: StaleAttempt."""
-    job = await repository.lock_job(session, job_id)
-    if job is None or job.attempt != attempt or job.status != "processing":
-        raise StaleAttempt("This attempt is no longer the running one.")
+    job = await _lock_attempt(session, job_id, attempt)
     await _end(session, board, job, "cancelled", None, None)
 
 
 async def request_cancel(session: Session, board: JobBoard, job_id: uuid.UUID, actor: Actor) -> Job:
     """Cancel a job: at once when it waits, within seconds when it runs. Raises: NotFound, Conflict."""
-    job = await repository.lock_job(session, job_id)
+    job = await _lock(session, job_id)
     if job is None:
         raise NotFound("There is no such job.")
     if job.status in TERMINAL:
@@ -216,12 +218,14 @@ async def request_cancel(session: Session, board: JobBoard, job_id: uuid.UUID, a
 
 async def retry_job(session: Session, board: JobBoard, job_id: uuid.UUID, actor: Actor) -> Job:
     """Create a new job with the Spec of one that failed or was cancelled. Raises: NotFound, Conflict, QueueFull."""
-    job = await repository.lock_job(session, job_id)
+    job = await _lock(session, job_id)
     if job is None:
         raise NotFound("There is no such job.")
     if job.status not in ("failed", "cancelled"):
         raise Conflict(f"Only a failed or cancelled job can be retried; this one is {job.status}.")
     subject = Subject(job.subject_kind, job.subject_id, job.subject_label)
+    if await repository.has_unfinished(session, job.type, job.subject_id):
+        raise Conflict(f"A newer job already works on {job.subject_label}.")
     record_audit(session, actor, "job.retry", Subject("job", job.id, job.subject_label))
     old_spec, new_job_id = SPEC.validate_python(job.config), new_id()
     spec = old_spec.model_copy(update={"output_prefix": old_spec.output_prefix.replace(str(job.id), str(new_job_id))})
@@ -241,6 +245,8 @@ async def sweep(session: Session, board: JobBoard) -> list[Job]:
     """Find what a crash left behind and set it going again; returns the jobs that ended or lost their attempt."""
     if not await repository.try_sweep_lock(session):
         return []
+    for job_type in JOB_TYPES:
+        await repository.lock_slots(session, job_type)
     await board.queue.remove_abandoned(session)
     touched = []
     for job in await repository.list_stalled(session):
@@ -291,6 +297,22 @@ async def _end(session: Session, board: JobBoard, job: Job, status: str, code: s
     job.completed_at = await repository.database_now(session)
     await _refresh_and_tell(session, board, job)
     await promote(session, board, job.type)
+
+
+async def _lock(session: Session, job_id: uuid.UUID) -> Job | None:
+    """Lock the slots of the job's type, then its row."""
+    job = await repository.find_job(session, job_id)
+    if job is None:
+        return None
+    await repository.lock_slots(session, job.type)
+    return await repository.lock_job(session, job_id)
+
+
+async def _lock_attempt(session: Session, job_id: uuid.UUID, attempt: int) -> Job:
+    job = await _lock(session, job_id)
+    if job is None or job.attempt != attempt or job.status != "processing":
+        raise StaleAttempt("This attempt is no longer the running one.")
+    return job
 
 
 async def _write(session: Session, job_id: uuid.UUID, attempt: int, **values: object) -> Job:

@@ -172,12 +172,13 @@ async def remove_product(session: Session, product_id: uuid.UUID, actor: Actor) 
 
     Raises: NotFound.
     """
+    videos = await videos_repository.lock_by_product(session, product_id)  # first: as when a video is taken in
     product = await repository.lock_product(session, product_id)
     if product is None:
         raise NotFound("There is no such product.")
     for key in await repository.object_keys_of(session, product_id):
         throw_away(session, key)
-    for video in await videos_repository.lock_by_product(session, product_id):
+    for video in videos:
         video.product_id, video.status, video.poster_key, video.completed_at = None, "pending", None, None
         emit(session, "video", {"id": str(video.id), "change": "updated"})
     record_audit(session, actor, "product.delete", Subject("product", product.id, product_label(product)))

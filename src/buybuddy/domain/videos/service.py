@@ -100,6 +100,7 @@ async def process_videos(
     idempotency_key: str | None = None,
 ) -> tuple[list[Job], list[Skipped]]:
     """Create a job for each video that is not being processed. Raises: QueueFull."""
+    await jobs_repository.lock_slots(session, "video_processing")  # before the videos' rows: see jobs/service.py
     if idempotency_key and (earlier := await jobs_repository.find_by_idempotency_key(session, idempotency_key)):
         return list(earlier), []
     videos = {video.id: video for video in await repository.lock_videos(session, video_ids)}
