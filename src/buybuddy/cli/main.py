@@ -1,5 +1,7 @@
 """Every command by its name."""
 
+import signal
+import sys
 from importlib.metadata import version
 from typing import Annotated
 
@@ -41,7 +43,8 @@ def root(
 
 
 def main() -> None:
-    """Run the command line; a known error is one sentence and exit code 1."""
+    """Run the command line; a known error is one sentence and exit code 1, SIGTERM ends as cleanly as Ctrl-C."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         app()
     except BuybuddyError as error:
