@@ -4,7 +4,6 @@ import itertools
 import json
 import os
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
@@ -16,6 +15,7 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, e
 from buybuddy.samples.catalogue import list_sample_products
 from buybuddy.samples.clip import write_sample_clip
 from buybuddy.samples.photo import write_sample_photo
+from tests.e2e.chromium import NoChromium, find_chromium
 
 AXE = Path(__file__).parents[2] / "apps/web/node_modules/axe-core/axe.min.js"
 PAGES = ["/", "/videos", "/products", "/search", "/jobs"]
@@ -34,9 +34,11 @@ class RunningPlatform(Protocol):
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=os.environ.get("CHROMIUM") or shutil.which("chromium"), args=["--no-sandbox"]
-        )
+        try:
+            program = find_chromium(playwright)
+        except NoChromium as reason:
+            pytest.skip(f"no Chromium: {reason}")
+        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
         yield browser
         browser.close()
 
@@ -203,12 +205,18 @@ def test_product_has_frames_whose_moment_the_video_shows(
     assert label is not None
     seek.click()
     expect(dialog).to_be_hidden()
-    page.wait_for_function("document.querySelector('video').readyState >= 2")
     video = page.locator("video")
+    expect(video).to_have_js_property("readyState", 4)
     assert video.evaluate("video => video.currentTime") == pytest.approx(float(label.group(1)), abs=0.05)
     assert video.evaluate("video => video.videoWidth") > 0
-    video.evaluate("video => { video.currentTime = 0; return video.play() }")
-    page.wait_for_function("document.querySelector('video').currentTime > 0.2")
+    played_s = video.evaluate(
+        """video => new Promise((tell) => {
+            video.onended = () => tell(video.currentTime)
+            video.currentTime = video.duration - 0.5
+            video.play()
+        })"""
+    )
+    assert played_s == pytest.approx(video.evaluate("video => video.duration"), abs=0.1)
 
 
 @pytest.mark.slow
@@ -363,9 +371,11 @@ def test_page_is_walked_with_the_keyboard_alone(page: Page, platform: RunningPla
     page.wait_for_url("**/jobs")
     page.get_by_role("combobox", name="Status").focus()
     page.keyboard.press("Enter")
+    expect(page.get_by_role("listbox")).to_be_visible()
     page.keyboard.press("End")
+    expect(page.get_by_role("option", name="Cancelled")).to_be_focused()
     page.keyboard.press("Enter")
-    page.wait_for_url("**/jobs?status=cancelled")
+    page.wait_for_url(re.compile(r"/jobs\?status=cancelled$"))
 
 
 def test_language_and_theme_are_kept(page: Page, platform: RunningPlatform) -> None:
