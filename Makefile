@@ -10,7 +10,7 @@ PNPM := $(WITH_NODE) npx --yes pnpm@10.34.9
 WEB_SOURCES := $(shell find apps/web -type f -not -path '*/node_modules/*' -not -path '*/.next/*' -not -path '*/out/*' -not -name '*.tsbuildinfo' -not -name next-env.d.ts 2>/dev/null)
 export NEXT_TELEMETRY_DISABLED := 1
 
-.PHONY: help setup web run demo test check format openapi bench clean
+.PHONY: help setup web run demo test chaos check format openapi bench clean
 
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | column -t -s $$'\t'
@@ -28,6 +28,9 @@ demo: $(ENCODER) ## the same line without a browser: a table, and a report with 
 
 test: setup check ## everything: checks, unit, contract, integration, fault and browser tests
 	$(BIN)/pytest
+
+chaos: setup ## kill the platform's processes at random moments, BUYBUDDY_CHAOS_ROUNDS times (20)
+	$(BIN)/pytest -m campaign -s --timeout 7200 tests/chaos
 
 check: $(ENCODER) .make/node-modules ## format, lint, types, import contracts, unit tests, the pages' own checks
 	$(BIN)/ruff format --check --quiet .

@@ -25,7 +25,7 @@ import structlog
 from buybuddy.connections import database_url
 from buybuddy.domain.accounts import service as accounts
 from buybuddy.domain.accounts.passwords import Passwords
-from buybuddy.errors import Misconfigured, Unavailable
+from buybuddy.errors import BuybuddyError, Misconfigured, Unavailable
 from buybuddy.infra.child_process import RunAs, spawn
 from buybuddy.infra.db import Database
 from buybuddy.infra.db.migrate import upgrade_schema
@@ -83,6 +83,13 @@ class Supervisor:
         self.stop()
 
     @property
+    def pids(self) -> dict[str, int]:
+        """The processes that live now, by name: postgres, api, worker."""
+        postgres = self._postgres.pid if self._postgres is not None else None
+        live = {child.name: child.process.pid for child in self.children if child.process is not None}
+        return live | ({"postgres": postgres} if postgres is not None else {})
+
+    @property
     def url(self) -> str:
         return f"http://{self.settings.host}:{self.port}"
 
@@ -120,10 +127,10 @@ class Supervisor:
             while not ending.wait(CHECK_INTERVAL_S):
                 try:
                     self.watch()
-                except Unavailable as error:
+                except BuybuddyError as error:
                     log.error("platform.given_up", detail=error.detail)
-                    self.stop()  # the block's next call says that the platform cannot be reached
-                    return
+                    break  # the block's next call says that the platform cannot be reached
+            self.stop()  # by this thread: the children that it has started end with it
 
         thread = threading.Thread(target=watch_until_end, name="supervisor", daemon=True)
         thread.start()
@@ -132,7 +139,6 @@ class Supervisor:
         finally:
             ending.set()
             thread.join()
-            self.stop()
 
     def watch(self) -> None:
         """Start again what has died; call it often."""

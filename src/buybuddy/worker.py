@@ -37,7 +37,8 @@ async def run_worker(settings: Settings) -> None:
     working = asyncio.create_task(queue.run_worker(runner.run, concurrency=settings.stage_processes))
     sweeping = asyncio.create_task(_sweep(db, runner))
     log.info("worker.ready", stage_processes=settings.stage_processes)
-    await asyncio.wait({working, asyncio.create_task(stopping.wait())}, return_when=asyncio.FIRST_COMPLETED)
+    asked = asyncio.create_task(stopping.wait())
+    await asyncio.wait({working, sweeping, asked}, return_when=asyncio.FIRST_COMPLETED)
     await runner.stop()
     for task in (sweeping, working):
         task.cancel()

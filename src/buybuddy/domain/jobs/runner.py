@@ -13,7 +13,7 @@ from buybuddy.domain.jobs import repository, service
 from buybuddy.domain.jobs.rules import HEARTBEAT_S, PULSE_S
 from buybuddy.domain.jobs.service import JobBoard
 from buybuddy.domain.jobs.tables import Job
-from buybuddy.errors import BuybuddyError, StageCancelled, StaleAttempt, Unavailable
+from buybuddy.errors import BuybuddyError, StageCancelled, StageFailed, StaleAttempt, Unavailable
 from buybuddy.infra.db import Database, Session, take_trash, throw_away
 from buybuddy.infra.executors import Executor
 from buybuddy.infra.storage import ObjectStorage
@@ -33,7 +33,7 @@ class Attempt:
     job_id: uuid.UUID
     number: int
     cancel: asyncio.Event = field(default_factory=asyncio.Event)
-    is_lost: bool = False
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
     is_cancel_requested: bool = False
     progress: tuple[float, str] | None = None
     logs: list[dict[str, object]] = field(default_factory=list)
@@ -93,6 +93,8 @@ class JobRunner:
         log.info("attempt.started", type=job.type, stage=spec.stage)
         started_s = time.monotonic()
         self._running.add(attempt)
+        if self._is_stopping:  # asked to while the job was being claimed
+            attempt.cancel.set()
         pulse = asyncio.create_task(self._pulse(attempt))
         try:
             try:
@@ -100,9 +102,8 @@ class JobRunner:
                     spec, attempt_id=f"{job.id}/{job.attempt}", listener=attempt, cancel=attempt.cancel
                 )
             finally:
-                pulse.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await pulse
+                attempt.ended.set()
+                await pulse  # not cancelled: nobody could tell whether its last write was made
                 await self._until_database_answers(lambda: self._flush_logs(attempt))
             await self._until_database_answers(
                 lambda: self._complete(job, attempt, result, time.monotonic() - started_s)
@@ -110,9 +111,12 @@ class JobRunner:
             log.info("attempt.completed", seconds=round(time.monotonic() - started_s, 3))
         except StaleAttempt:
             log.warning("attempt.lost")
-            await self._until_database_answers(lambda: self._throw_away(spec))
+            await self._until_database_answers(lambda: self._throw_away(attempt, spec))
         except BuybuddyError as error:
             await self._settle_failure(attempt, spec, error)
+        except Exception as error:
+            log.error("attempt.broken", exc_info=error)
+            await self._settle_failure(attempt, spec, StageFailed(f"The platform failed: {type(error).__name__}."))
         finally:
             self._running.discard(attempt)
         await self._empty_trash()
@@ -137,13 +141,12 @@ class JobRunner:
         try:
             await self._until_database_answers(settle)
         except StaleAttempt:
-            await self._until_database_answers(lambda: self._throw_away(spec))
+            await self._until_database_answers(lambda: self._throw_away(attempt, spec))
 
     async def _pulse(self, attempt: Attempt) -> None:
         """Twice a second: show progress, keep the lease, hear of a cancel. A lost lease stops the stage."""
         last_beat_s = time.monotonic()
-        while True:
-            await asyncio.sleep(PULSE_S)
+        while not await _happens(attempt.ended, within_s=PULSE_S):
             try:
                 if attempt.logs:
                     await self._flush_logs(attempt)
@@ -158,21 +161,32 @@ class JobRunner:
                 if attempt.is_cancel_requested:
                     attempt.cancel.set()
             except StaleAttempt:
-                attempt.is_lost = True
                 attempt.cancel.set()
                 return
             except Unavailable as error:
                 log.warning("pulse.skipped", detail=error.detail)
 
     async def _flush_logs(self, attempt: Attempt) -> None:
-        if not attempt.logs:
+        lines, attempt.logs = attempt.logs, []
+        if not lines:
             return
-        async with self._db.transaction() as session:
-            await repository.add_logs(session, attempt.logs)
-        attempt.logs = []
+        try:
+            async with self._db.transaction() as session:
+                await repository.add_logs(session, lines)
+        except Unavailable:
+            attempt.logs = lines + attempt.logs
+            raise
 
-    async def _throw_away(self, spec: Spec) -> None:
+    async def _throw_away(self, attempt: Attempt, spec: Spec) -> None:
+        """Remove what a stale attempt made, unless it is stale because its own result was kept.
+
+        A commit whose answer is lost with the connection is repeated, and is then refused like any late write.
+        """
         async with self._db.transaction() as session:
+            job = await repository.lock_job(session, attempt.job_id)
+            if job is not None and job.status == "completed" and job.attempt == attempt.number:
+                log.info("attempt.was_kept")
+                return
             throw_away(session, spec.output_prefix)
 
     async def _empty_trash(self) -> None:
@@ -198,6 +212,12 @@ class JobRunner:
                     raise
                 await asyncio.sleep(pause_s)
                 pause_s = min(pause_s * 2, 5.0)
+
+
+async def _happens(event: asyncio.Event, *, within_s: float) -> bool:
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(event.wait(), within_s)
+    return event.is_set()
 
 
 def attempt_spec(job: Job) -> Spec:

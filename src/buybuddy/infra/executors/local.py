@@ -91,8 +91,8 @@ class _StageProcess:
         return self._child
 
     async def run(self, spec: Spec, attempt_id: str, listener: StageListener, cancel: asyncio.Event) -> Result:
-        child = await self.ensure_started()
         try:
+            child = await self.ensure_started()
             await self._send(child, Run(attempt_id=attempt_id, spec=spec))
             conversation = asyncio.ensure_future(self._listen(child, attempt_id, listener))
             cancelling = asyncio.ensure_future(cancel.wait())
@@ -146,7 +146,8 @@ class _StageProcess:
     async def _line(child: Process) -> bytes:
         if child.stdout is None:
             raise RuntimeError("the stage process was started without a pipe")
-        return await child.stdout.readline()
+        line = await child.stdout.readline()
+        return line if line.endswith(b"\n") else b""  # a process killed while it writes leaves half a line
 
     @staticmethod
     async def _send(child: Process, message: Setup | Run | Cancel) -> None:

@@ -45,27 +45,44 @@ class JobQueue:
         ).defer_async(job_id=str(job_id))
 
     async def run_worker(self, handle: Callable[[uuid.UUID], Awaitable[None]], *, concurrency: int) -> None:
-        """Call `handle` for each entry until cancelled; survives a database that comes and goes."""
+        """Call `handle` for each entry until cancelled; survives a database that comes and goes.
+
+        The queue's own worker stops with its connection and cancels what it has called. Work is worth more than the
+        connection: each call is a task of ours, which only our own end stops.
+        """
+        calls: set[asyncio.Task[None]] = set()
+        slots = asyncio.Semaphore(concurrency)
+
+        async def call(job_id: uuid.UUID) -> None:
+            async with slots:
+                await handle(job_id)
 
         async def run_job(job_id: str) -> None:
-            await handle(uuid.UUID(job_id))
+            task = asyncio.create_task(call(uuid.UUID(job_id)), name=f"job {job_id}")
+            calls.add(task)
+            task.add_done_callback(calls.discard)
+            await asyncio.shield(task)
 
         self._app.task(name=TASK_NAME, queue=QUEUE_NAME)(run_job)
-        while True:
-            try:
-                async with self._app.open_async():
-                    await self._app.run_worker_async(
-                        queues=[QUEUE_NAME],
-                        concurrency=concurrency,
-                        fetch_job_polling_interval=FETCH_INTERVAL_S,
-                        shutdown_graceful_timeout=SHUTDOWN_GRACE_S,
-                        install_signal_handlers=False,
-                        delete_jobs="always",
-                    )
-                return
-            except (ConnectorException, OSError) as error:
-                log.warning("queue.connection_lost", error=str(error))
+        try:
+            while True:
+                try:
+                    async with self._app.open_async():
+                        await self._app.run_worker_async(
+                            queues=[QUEUE_NAME],
+                            concurrency=concurrency,
+                            fetch_job_polling_interval=FETCH_INTERVAL_S,
+                            shutdown_graceful_timeout=SHUTDOWN_GRACE_S,
+                            install_signal_handlers=False,
+                            delete_jobs="always",
+                        )
+                except (ConnectorException, OSError) as error:
+                    log.warning("queue.connection_lost", error=str(error))
                 await asyncio.sleep(RECONNECT_PAUSE_S)
+        finally:
+            for task in calls:
+                task.cancel()
+            await asyncio.gather(*calls, return_exceptions=True)
 
     async def remove_abandoned(self, session: Session) -> None:
         """Forget entries held by workers that have died; the sweep wakes somebody else for their jobs."""

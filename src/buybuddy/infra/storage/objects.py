@@ -1,6 +1,7 @@
 """Put, get, list and delete objects."""
 
 import hashlib
+import shutil
 import uuid
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -133,4 +134,6 @@ class ObjectStorage:
         keys = self.list_keys(prefix)
         for key in keys:
             self.delete_one(key)
+        if self.local_root is not None:  # and what a killed writer left half written, which is no object and not listed
+            shutil.rmtree(self.local_root / checked_key(prefix.rstrip("/")), ignore_errors=True)
         return len(keys)
