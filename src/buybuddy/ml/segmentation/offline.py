@@ -27,7 +27,7 @@ from buybuddy.ml.video.scan import spread_by_change
 
 _MIN_COMPONENT_FRACTION = 0.004
 _NEIGHBOURS = 2
-_N_PEOPLE_VIEWS = 14
+_N_PEOPLE_VIEWS = 10
 _CONFIDENCE_A_STEP = 0.96
 _LEAST_AGREEMENT = 0.4
 _FAR = 10_000

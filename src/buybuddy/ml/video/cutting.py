@@ -125,7 +125,7 @@ def _choose_candidates(
         else:
             valid.append(position)
             sharpness[position] = _mean_detail(sample.detail, mask.alpha)
-    n_wanted = min(len(valid), max(24, round(1.5 * options.max_frames)), 1000)
+    n_wanted = min(len(valid), max(48, scan.n_frames // 5), round(1.5 * options.max_frames))
     if n_wanted == 0:
         return []
     path = np.concatenate([[0.0], np.cumsum(np.asarray(changes, dtype=np.float64) + 0.25)])
