@@ -3,13 +3,15 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from fastapi import APIRouter, Depends, FastAPI, Response
+from fastapi import APIRouter, Depends, FastAPI
+from fastapi.staticfiles import StaticFiles
 
 from buybuddy.connections import database_url, open_storage, stage_setup
 from buybuddy.domain.accounts import routes as accounts
-from buybuddy.domain.accounts.access import Requires, Viewer
+from buybuddy.domain.accounts.access import Requires
 from buybuddy.domain.accounts.passwords import Passwords
 from buybuddy.domain.activity import routes as activity
+from buybuddy.domain.dashboard import description, metrics
 from buybuddy.domain.dashboard import routes as dashboard
 from buybuddy.domain.jobs import routes as jobs
 from buybuddy.domain.products import routes as products
@@ -20,7 +22,7 @@ from buybuddy.infra.db import Database
 from buybuddy.infra.db.event_feed import EventFeed
 from buybuddy.infra.executors import LocalExecutor
 from buybuddy.infra.http import Platform, health, media
-from buybuddy.infra.http.metrics import RequestMetrics, render_metrics
+from buybuddy.infra.http.metrics import RequestMetrics
 from buybuddy.infra.http.problems import Problem, add_problem_handlers
 from buybuddy.infra.http.web import add_web_pages
 from buybuddy.infra.logs import configure_logs
@@ -60,6 +62,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         version="0.1.0",
         summary="From product videos to recognition in real photos.",
         lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
         responses={"default": {"model": Problem, "description": "A problem document (RFC 9457)."}},
     )
     add_problem_handlers(app)
@@ -81,6 +86,6 @@ def add_routes(app: FastAPI) -> None:
     app.include_router(public)
     app.include_router(closed)
 
-    @app.get("/metrics", include_in_schema=False)
-    async def get_metrics(_: Viewer) -> Response:
-        return render_metrics()
+    app.include_router(description.router)
+    app.include_router(metrics.router)
+    app.mount(description.ASSETS_ROUTE, StaticFiles(packages=[("fastapi_offline", "static")]))

@@ -27,7 +27,7 @@ def connect(server: str | None) -> Iterator[PlatformClient]:
         return
     running = find_running(settings)
     if running is not None:
-        with PlatformClient(*running) as client:
+        with PlatformClient(*running, is_local=True) as client:
             yield client
         return
     with err.status("starting the platform for this command ..."):
@@ -37,11 +37,11 @@ def connect(server: str | None) -> Iterator[PlatformClient]:
         except BaseException:
             supervisor.stop()
             raise
-    with supervisor.watching(), PlatformClient(supervisor.url, _cli_key(settings)) as client:
+    with supervisor.watching(), PlatformClient(supervisor.url, cli_key(settings), is_local=True) as client:
         yield client
 
 
-def _cli_key(settings: Settings) -> str:
+def cli_key(settings: Settings) -> str:
     return (settings.home_dir / CLI_KEY_FILE).read_text(encoding="utf-8")
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from buybuddy.cli import bench, demo, doctor, products, search, up, videos
+from buybuddy.cli import accounts, bench, demo, doctor, products, search, up, videos
 from buybuddy.cli.output import report_errors
 from buybuddy.errors import BuybuddyError
 
@@ -23,6 +23,7 @@ app.command("demo")(demo.demo)
 app.command("search")(search.search)
 app.command("doctor")(doctor.doctor)
 app.command("bench")(bench.bench)
+app.add_typer(accounts.app, name="accounts", help="Manage who signs in.")
 app.add_typer(videos.app, name="videos", help="Process product videos.")
 app.add_typer(products.app, name="products", help="Look into the catalogue.")
 

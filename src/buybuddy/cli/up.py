@@ -6,11 +6,12 @@ from typing import Annotated
 
 import typer
 
-from buybuddy.cli.connect import connect
+from buybuddy.cli.connect import cli_key
 from buybuddy.cli.output import err, out
 from buybuddy.demo import DemoReport, run_demo
 from buybuddy.domain.accounts.service import ADMIN_USERNAME
 from buybuddy.errors import BuybuddyError
+from buybuddy.infra.clients.platform_client import PlatformClient
 from buybuddy.settings import Settings
 from buybuddy.supervisor import CHECK_INTERVAL_S, Supervisor
 
@@ -38,19 +39,21 @@ def up(
             f"  Data, logs and keys are in {supervisor.home}; Ctrl-C stops everything.\n", style="dim", highlight=False
         )
         if with_demo:
-            threading.Thread(target=_run_demo, args=(settings, stopping), name="demo", daemon=True).start()
+            threading.Thread(
+                target=_run_demo, args=(settings, supervisor.url, stopping), name="demo", daemon=True
+            ).start()
         while not stopping.wait(CHECK_INTERVAL_S):
             supervisor.watch()
         out.print("\n  stopping ...", style="dim")
     out.print("  stopped; the next start finds everything again.", style="dim")
 
 
-def _run_demo(settings: Settings, stopping: threading.Event) -> None:
+def _run_demo(settings: Settings, url: str, stopping: threading.Event) -> None:
     marker = settings.home_dir / "demo" / "done"
     if marker.exists():
         return
     try:
-        with connect(None) as client:
+        with PlatformClient(url, cli_key(settings)) as client:
             report = run_demo(
                 client, settings.home_dir / "demo", say=lambda line: out.print(f"  demo: {line}", highlight=False)
             )

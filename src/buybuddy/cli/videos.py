@@ -34,7 +34,7 @@ def process(
 ) -> None:
     """Cut the products out of videos and read their packs; wait until they can be found by a photo."""
     with connect(server) as client:
-        outcomes = _process_all(client, files, barcode, is_local=server is None)
+        outcomes = _process_all(client, files, barcode)
         for index, outcome in enumerate(outcomes):
             if frames_dir is not None and outcome["product_id"] is not None:
                 name = f"{index:02d}-{files[index].stem}"
@@ -51,7 +51,7 @@ def process(
         raise typer.Exit(1)
 
 
-def _process_all(client: PlatformClient, files: list[Path], barcode: str | None, is_local: bool) -> list[Outcome]:
+def _process_all(client: PlatformClient, files: list[Path], barcode: str | None) -> list[Outcome]:
     outcomes = [_upload(client, path, barcode) for path in files]
     waiting = {outcome["video_id"]: outcome for outcome in outcomes if outcome["status"] == "uploaded"}
     if waiting:
@@ -66,7 +66,7 @@ def _process_all(client: PlatformClient, files: list[Path], barcode: str | None,
         _follow(client, job_ids)
         for outcome in waiting.values():
             if outcome["error"] is None:
-                _collect(client, outcome, is_local)
+                _collect(client, outcome)
     for outcome in outcomes:
         started_s = outcome.pop("started_s")
         outcome["seconds"] = outcome["seconds"] or round(time.monotonic() - started_s, 2)
@@ -114,7 +114,7 @@ def _follow(client: PlatformClient, job_ids: list[str]) -> None:
         client.wait_for_jobs(following, show)
 
 
-def _collect(client: PlatformClient, outcome: Outcome, is_local: bool) -> None:
+def _collect(client: PlatformClient, outcome: Outcome) -> None:
     video = client.get(f"/videos/{outcome['video_id']}")
     job = video["job"]
     outcome["seconds"] = job["metrics"].get("seconds")
@@ -127,7 +127,7 @@ def _collect(client: PlatformClient, outcome: Outcome, is_local: bool) -> None:
         status="completed",
         product_id=product["id"],
         frame_count=len(frames),
-        frames_dir=local_folder(job["metrics"]["frames_prefix"]) if is_local else None,
+        frames_dir=local_folder(job["metrics"]["frames_prefix"]) if client.is_local else None,
         metadata=job["metrics"]["metadata"],
     )
 

@@ -4,10 +4,10 @@ import datetime as dt
 import uuid
 from collections.abc import Sequence
 
-from sqlalchemy import delete, func, or_, select, update
+from sqlalchemy import ColumnElement, delete, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from buybuddy.domain.accounts.rules import FAILURES_FORGOTTEN_AFTER_S
+from buybuddy.domain.accounts.rules import FAILURES_FORGOTTEN_AFTER_S, SESSION_IDLE_HOURS
 from buybuddy.domain.accounts.tables import ApiKey, LoginFailure, LoginSession, User
 from buybuddy.infra.db import Session
 
@@ -34,11 +34,16 @@ async def find_by_bearer(session: Session, bearer_hash: bytes) -> tuple[User, Lo
     return await _find_session(session, LoginSession.bearer_hash == bearer_hash)
 
 
-async def _find_session(session: Session, condition: object) -> tuple[User, LoginSession] | None:
+async def _find_session(session: Session, condition: ColumnElement[bool]) -> tuple[User, LoginSession] | None:
     statement = select(User, LoginSession).join(LoginSession, LoginSession.user_id == User.id)
-    statement = statement.where(condition, LoginSession.expires_at > NOW, User.disabled_at.is_(None))  # type: ignore[arg-type]
+    in_use = LoginSession.last_seen_at > NOW - dt.timedelta(hours=SESSION_IDLE_HOURS)
+    statement = statement.where(condition, LoginSession.expires_at > NOW, in_use, User.disabled_at.is_(None))
     row = (await session.execute(statement)).first()
-    return (row[0], row[1]) if row else None
+    if row is None:
+        return None
+    stale = LoginSession.last_seen_at < NOW - dt.timedelta(minutes=1)
+    await session.execute(update(LoginSession).where(LoginSession.id == row[1].id, stale).values(last_seen_at=NOW))
+    return row[0], row[1]
 
 
 async def find_by_api_key(session: Session, key_hash: bytes) -> tuple[User, ApiKey] | None:
@@ -65,6 +70,10 @@ async def add_session(session: Session, user_id: uuid.UUID, cookie: bytes, beare
 
 async def remove_session(session: Session, session_id: uuid.UUID) -> None:
     await session.execute(delete(LoginSession).where(LoginSession.id == session_id))
+
+
+async def remove_sessions_of(session: Session, user_id: uuid.UUID) -> None:
+    await session.execute(delete(LoginSession).where(LoginSession.user_id == user_id))
 
 
 async def list_api_keys(session: Session, user_id: uuid.UUID) -> Sequence[ApiKey]:
@@ -103,5 +112,11 @@ async def block(session: Session, subject: bytes, seconds: float) -> None:
     await session.execute(update(LoginFailure).where(LoginFailure.subject == subject).values(blocked_until=until))
 
 
-async def forget_failures(session: Session, subjects: Sequence[bytes]) -> None:
-    await session.execute(delete(LoginFailure).where(LoginFailure.subject.in_(subjects)))
+async def forget_failures(session: Session, subject: bytes) -> None:
+    await session.execute(delete(LoginFailure).where(LoginFailure.subject == subject))
+
+
+async def forgive_failure(session: Session, subject: bytes) -> None:
+    """Take one failure back, and its block with it."""
+    fewer = {"n_failures": func.greatest(LoginFailure.n_failures - 1, 0), "blocked_until": NOW}
+    await session.execute(update(LoginFailure).where(LoginFailure.subject == subject).values(fewer))

@@ -6,8 +6,16 @@ import uuid
 from fastapi import APIRouter, Request, Response
 
 from buybuddy.domain.accounts import repository, service
-from buybuddy.domain.accounts.access import PasswordsDep, Viewer, cookie_name
-from buybuddy.domain.accounts.schemas import ApiKeyCreated, ApiKeyIn, ApiKeyOut, LoginIn, LoginOut, UserOut
+from buybuddy.domain.accounts.access import Admin, PasswordsDep, Viewer, cookie_name
+from buybuddy.domain.accounts.schemas import (
+    ApiKeyCreated,
+    ApiKeyIn,
+    ApiKeyOut,
+    LoginIn,
+    LoginOut,
+    PasswordReset,
+    UserOut,
+)
 from buybuddy.errors import NotAllowed
 from buybuddy.infra.http import Page, PlatformDep, SessionDep, page_of
 
@@ -42,7 +50,16 @@ async def logout(principal: Viewer, request: Request, response: Response, sessio
     """End the session; its cookie and its token stop working at once."""
     if principal.session_id is not None:
         await repository.remove_session(session, principal.session_id)
-    response.delete_cookie(cookie_name(request))
+    response.delete_cookie(cookie_name(request), secure=request.url.scheme == "https", httponly=True, samesite="lax")
+
+
+@router.post("/users/{username}/reset-password", operation_id="resetPassword")
+async def reset_password(
+    username: str, principal: Admin, session: SessionDep, passwords: PasswordsDep
+) -> PasswordReset:
+    """Give a user a new generated password, shown this once, and end their sessions."""
+    password = await service.reset_password(session, passwords, username, principal.actor)
+    return PasswordReset(username=username, password=password)
 
 
 @router.get("/api-keys", operation_id="listApiKeys")

@@ -59,3 +59,10 @@ class ApiKeyCreated(ApiKeyOut):
     """The key itself, shown this once."""
 
     key: str
+
+
+class PasswordReset(BaseModel):
+    """The new password, shown this once."""
+
+    username: str
+    password: str

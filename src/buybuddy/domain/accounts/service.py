@@ -33,28 +33,27 @@ async def sign_in(
     db: Database, passwords: Passwords, username: str, password: str, address: str, session_hours: float
 ) -> SignedIn:
     """Check a password and open a session. Raises: LoginThrottled, InvalidCredentials."""
-    subjects = [_throttle_subject("account", username.strip().lower()), _throttle_subject("address", address)]
+    account = _throttle_subject("account", username.strip().lower())
+    source = _throttle_subject("address", address)
     async with db.transaction() as session:
-        wait_s = await repository.blocked_for_s(session, subjects)
+        wait_s = await repository.blocked_for_s(session, [account, source])
         if wait_s > 0:
             raise LoginThrottled(
                 f"Too many failed sign-ins; try again in {wait_s:.0f} s.", retry_after_s=max(1, round(wait_s))
             )
+        # Counted as failed before the password is looked at, so that attempts at the same moment count too.
+        await repository.block(session, account, block_s("account", await repository.add_failure(session, account)))
+        await repository.block(session, source, block_s("address", await repository.add_failure(session, source)))
         user = await repository.find_user_by_name(session, username)
-    is_right = await passwords.matches(password, user.password_hash if user else None)
+    if not await passwords.matches(password, user.password_hash if user else None) or user is None:
+        raise InvalidCredentials("The user name or the password is wrong.")
+    cookie, bearer = new_secret(), new_secret()
     async with db.transaction() as session:
-        if user is None or not is_right:
-            for subject in subjects:
-                await repository.block(session, subject, block_s(await repository.add_failure(session, subject)))
-        else:
-            cookie, bearer = new_secret(), new_secret()
-            await repository.forget_failures(session, subjects[:1])
-            await repository.add_session(session, user.id, hash_secret(cookie), hash_secret(bearer), session_hours)
-            record_audit(
-                session, Actor(user.id, user.username), "user.sign_in", Subject("user", user.id, user.username)
-            )
-            return SignedIn(user, cookie, bearer)
-    raise InvalidCredentials("The user name or the password is wrong.")
+        await repository.forget_failures(session, account)
+        await repository.forgive_failure(session, source)
+        await repository.add_session(session, user.id, hash_secret(cookie), hash_secret(bearer), session_hours)
+        record_audit(session, Actor(user.id, user.username), "user.sign_in", Subject("user", user.id, user.username))
+    return SignedIn(user, cookie, bearer)
 
 
 async def create_admin(session: Session, passwords: Passwords) -> str | None:
@@ -74,6 +73,19 @@ async def replace_cli_key(session: Session) -> str:
     await repository.remove_api_keys_named(session, admin.id, CLI_KEY_NAME)
     _, secret = create_api_key(session, admin.id, "admin", CLI_KEY_NAME, None)
     return secret
+
+
+async def reset_password(session: Session, passwords: Passwords, username: str, actor: Actor) -> str:
+    """Give a user a new generated password, end their sessions and return it. Raises: NotFound."""
+    user = await repository.find_user_by_name(session, username)
+    if user is None:
+        raise NotFound(f"There is no user {username}.")
+    password = new_secret()[:20]
+    user.password_hash = await passwords.hash(password)
+    await repository.remove_sessions_of(session, user.id)
+    await repository.forget_failures(session, _throttle_subject("account", user.username.lower()))
+    record_audit(session, actor, "user.reset_password", Subject("user", user.id, user.username))
+    return password
 
 
 def create_api_key(

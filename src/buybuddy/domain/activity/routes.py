@@ -11,7 +11,7 @@ from fastapi.responses import StreamingResponse
 
 from buybuddy.domain.accounts.access import Principal, Viewer, authenticate
 from buybuddy.errors import BuybuddyError, Unavailable
-from buybuddy.infra.db.event_feed import Event
+from buybuddy.infra.db.event_feed import Event, newest_event_id
 from buybuddy.infra.http import Platform, PlatformDep
 
 router = APIRouter(tags=["events"])
@@ -52,9 +52,15 @@ async def _stream(
                     return
             yield b": quiet\n\n" if event is None else _frame(event)
     except LookupError:
-        yield b"event: resync\ndata: {}\n\n"
+        newest_id = await _newest_event_id(platform)  # else the browser would ask from the same old id again
+        yield f"id: {newest_id}\nevent: resync\ndata: {{}}\n\n".encode()
     except (Unavailable, asyncio.CancelledError):
         return
+
+
+async def _newest_event_id(platform: Platform) -> int:
+    async with platform.db.transaction() as session:
+        return await newest_event_id(session)
 
 
 async def _is_still_signed_in(request: Request, principal: Principal, platform: Platform) -> bool:

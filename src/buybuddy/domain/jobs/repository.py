@@ -43,7 +43,8 @@ async def find_job(session: Session, job_id: uuid.UUID) -> Job | None:
 
 
 async def find_by_idempotency_key(session: Session, key: str) -> Sequence[Job]:
-    """Return the jobs of one request: their keys are `key:0`, `key:1` ..."""
+    """Return the jobs of one request, keys `key:0`, `key:1` ...; a second such request waits."""
+    await session.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))"), {"key": key})
     wanted = Job.idempotency_key.like(f"{_escape_like(key)}:%", escape="\\")
     return (await session.scalars(select(Job).where(wanted).order_by(Job.idempotency_key))).all()
 

@@ -8,6 +8,7 @@ JobType = Literal["video_processing", "augmentation", "training", "embedding_ext
 JobStatus = Literal["pending", "queued", "processing", "completed", "failed", "cancelled"]
 JOB_TYPES: tuple[str, ...] = get_args(JobType)
 
+ACTIVE: frozenset[str] = frozenset({"pending", "queued", "processing"})
 TERMINAL: frozenset[str] = frozenset({"completed", "failed", "cancelled"})
 PULSE_S = 0.5
 HEARTBEAT_S = 2.0

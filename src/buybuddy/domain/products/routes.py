@@ -84,7 +84,13 @@ async def edit_product(
     product_id: uuid.UUID, body: ProductEdit, principal: Operator, session: SessionDep, platform: PlatformDep
 ) -> ProductOut:
     """Change fields of a product; 409 when somebody else has changed it since it was read."""
-    return await _product_out(session, await service.edit_product(session, product_id, body, principal.actor), platform)
+    try:
+        product = await service.edit_product(session, product_id, body, principal.actor)
+    except service.StaleVersion as stale:
+        current = await _product_out(session, await service.get_product(session, product_id), platform)
+        stale.fields["current"] = current.model_dump(mode="json")
+        raise
+    return await _product_out(session, product, platform)
 
 
 @router.delete("/{product_id}", operation_id="deleteProduct", status_code=204)

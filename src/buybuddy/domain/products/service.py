@@ -8,10 +8,15 @@ from buybuddy.domain.products import repository
 from buybuddy.domain.products.schemas import ProductEdit
 from buybuddy.domain.products.tables import Product, ProductImage
 from buybuddy.domain.videos import repository as videos_repository
+from buybuddy.domain.videos import service as videos_service
 from buybuddy.domain.videos.tables import Video
 from buybuddy.errors import Conflict, NotFound
 from buybuddy.infra.db import Actor, Session, Subject, emit, new_id, record_audit, throw_away
 from buybuddy.stages.specs import ProductMetadata, SegmentVideoResult
+
+
+class StaleVersion(Conflict):
+    """An edit of a row that is no longer as it was read; nothing was written."""
 
 
 @dataclass(frozen=True)
@@ -145,7 +150,9 @@ async def edit_product(session: Session, product_id: uuid.UUID, edit: ProductEdi
     if product is None:
         raise NotFound("There is no such product.")
     if product.version != edit.version:
-        raise Conflict("Somebody else has changed this product since you opened it.", current_version=product.version)
+        raise StaleVersion(
+            "Somebody else has changed this product since you opened it.", current_version=product.version
+        )
     changes = edit.model_dump(exclude_unset=True, exclude={"version"})
     if changes.get("status", "") is None or changes.get("claims", []) is None:
         changes = {name: value for name, value in changes.items() if value is not None}
@@ -170,12 +177,14 @@ async def edit_product(session: Session, product_id: uuid.UUID, edit: ProductEdi
 async def remove_product(session: Session, product_id: uuid.UUID, actor: Actor) -> None:
     """Remove a product with its barcodes, images and stored objects; its video can be processed anew.
 
-    Raises: NotFound.
+    Raises: NotFound, Conflict while a video of it is being processed.
     """
     videos = await videos_repository.lock_by_product(session, product_id)  # first: as when a video is taken in
     product = await repository.lock_product(session, product_id)
     if product is None:
         raise NotFound("There is no such product.")
+    if any([await videos_service.is_in_work(session, video.id) for video in videos]):
+        raise Conflict("A video of this product is being processed; cancel its job first.")
     for key in await repository.object_keys_of(session, product_id):
         throw_away(session, key)
     for video in videos:

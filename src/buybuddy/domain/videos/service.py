@@ -10,6 +10,7 @@ from typing import BinaryIO
 
 from buybuddy.domain.jobs import repository as jobs_repository
 from buybuddy.domain.jobs import service as jobs_service
+from buybuddy.domain.jobs.rules import ACTIVE
 from buybuddy.domain.jobs.service import JobBoard, NewJob
 from buybuddy.domain.jobs.tables import Job
 from buybuddy.domain.videos import repository
@@ -101,7 +102,8 @@ async def process_videos(
 ) -> tuple[list[Job], list[Skipped]]:
     """Create a job for each video that is not being processed. Raises: QueueFull."""
     await jobs_repository.lock_slots(session, "video_processing")  # before the videos' rows: see jobs/service.py
-    if idempotency_key and (earlier := await jobs_repository.find_by_idempotency_key(session, idempotency_key)):
+    key = f"{actor.id}:{idempotency_key}" if idempotency_key else None
+    if key and (earlier := await jobs_repository.find_by_idempotency_key(session, key)):
         return list(earlier), []
     videos = {video.id: video for video in await repository.lock_videos(session, video_ids)}
     latest = await jobs_repository.latest_by_subject(session, list(videos))
@@ -110,11 +112,11 @@ async def process_videos(
         video, job = videos.get(video_id), latest.get(video_id)
         if video is None:
             skipped.append(Skipped(video_id, "There is no such video."))
-        elif job is not None and job.status in ("pending", "queued", "processing"):
+        elif job is not None and job.status in ACTIVE:
             skipped.append(Skipped(video_id, "It is being processed already."))
         else:
             new_jobs.append(_processing_job(video))
-    jobs = await jobs_service.create_jobs(session, board, new_jobs, actor, idempotency_key=idempotency_key)
+    jobs = await jobs_service.create_jobs(session, board, new_jobs, actor, idempotency_key=key)
     for job in jobs:
         record_audit(session, actor, "video.process", Subject("video", job.subject_id, job.subject_label))
     return jobs, skipped
@@ -156,13 +158,19 @@ async def get_video(session: Session, video_id: uuid.UUID) -> Video:
     return video
 
 
+async def is_in_work(session: Session, video_id: uuid.UUID) -> bool:
+    """Tell whether a job has the video, or is going to."""
+    job = (await jobs_repository.latest_by_subject(session, [video_id])).get(video_id)
+    return job is not None and job.status in ACTIVE
+
+
 async def remove_video(session: Session, video_id: uuid.UUID, actor: Actor) -> None:
     """Remove a video and its source file; a product that came from it keeps its frames. Raises: NotFound, Conflict."""
     video = await repository.lock_video(session, video_id)
     if video is None:
         raise NotFound("There is no such video.")
-    if video.status == "processing":
-        raise Conflict("The video is being processed; cancel its job first.")
+    if await is_in_work(session, video_id):
+        raise Conflict("The video is being processed or waits for it; cancel its job first.")
     throw_away(session, f"videos/{video.id}/")
     record_audit(session, actor, "video.delete", Subject("video", video.id, video.filename))
     emit(session, "video", {"id": str(video.id), "change": "deleted"})

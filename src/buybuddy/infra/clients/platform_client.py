@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import quote
 
 import httpx
 
@@ -29,10 +30,13 @@ class RequestRefused(BuybuddyError):
 class PlatformClient:
     """Calls the API of a running platform; a context manager.
 
+    Args:
+        is_local: whether its storage is this home's.
     Raises, from every call: Unavailable when it cannot be reached, else the error that it answered with.
     """
 
-    def __init__(self, url: str, key: str | None) -> None:
+    def __init__(self, url: str, key: str | None, *, is_local: bool = False) -> None:
+        self.is_local = is_local
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         self.url = url.rstrip("/")
         self._http = httpx.Client(base_url=self.url, headers=headers, timeout=httpx.Timeout(120, connect=10))
@@ -47,7 +51,9 @@ class PlatformClient:
         """Send a video and return it, or the reason why it was not taken under `rejected`."""
         with path.open("rb") as file:
             data = {"barcode": barcode} if barcode else {}
-            answer: Json = self._call("POST", "/videos/upload", files={"files": (path.name, file)}, data=data, timeout=3600)
+            answer: Json = self._call(
+                "POST", "/videos/upload", files={"files": (path.name, file)}, data=data, timeout=3600
+            )
         return answer
 
     def process_videos(self, video_ids: Sequence[str]) -> Json:
@@ -94,6 +100,10 @@ class PlatformClient:
     def search(self, photo: Path, k: int) -> Json:
         with photo.open("rb") as file:
             answer: Json = self._call("POST", "/search", params={"k": k}, files={"photo": (photo.name, file)})
+        return answer
+
+    def reset_password(self, username: str) -> Json:
+        answer: Json = self._call("POST", f"/auth/users/{quote(username, safe='')}/reset-password")
         return answer
 
     def download(self, link: str) -> bytes:

@@ -1,4 +1,4 @@
-"""Prometheus figures of this process and of the queue."""
+"""Prometheus figures of this process's requests."""
 
 import time
 
