@@ -37,7 +37,7 @@ class RunningPlatform:
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPlatform]:
     """The platform as `buybuddy up` starts it, shared by the tests that only use it."""
     home = tmp_path_factory.mktemp("platform")
-    supervisor = Supervisor(Settings(home=home), port=0)
+    supervisor = Supervisor(Settings.for_home(home), port=0)
     supervisor.start()
     with supervisor.watching():
         assert supervisor.admin_password is not None

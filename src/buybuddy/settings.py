@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import AliasChoices, Field, SecretStr
+from pydantic import Field, SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
@@ -41,7 +41,7 @@ class FileSecretSource(PydanticBaseSettingsSource):
 class Settings(BaseSettings):
     """What can be set from outside; with nothing set, everything runs on this machine."""
 
-    model_config = SettingsConfigDict(env_file=".env", extra="ignore", populate_by_name=True)
+    model_config = SettingsConfigDict(env_file=".env", extra="ignore")
 
     home: Path = Field(Path(".buybuddy"), validation_alias="BUYBUDDY_HOME")
     environment: Literal["development", "production"] = Field("development", validation_alias="BUYBUDDY_ENV")
@@ -65,8 +65,16 @@ class Settings(BaseSettings):
         default_factory=lambda: os.cpu_count() or 1, ge=1, le=256, validation_alias="BUYBUDDY_STAGE_THREADS"
     )
     upload_max_bytes: int = Field(4 * 1024**3, ge=1, validation_alias="BUYBUDDY_UPLOAD_MAX_BYTES")
-    session_hours: float = Field(24 * 7, gt=0, validation_alias=AliasChoices("BUYBUDDY_SESSION_HOURS", "SESSION_HOURS"))
+    session_hours: float = Field(24 * 7, gt=0, validation_alias="BUYBUDDY_SESSION_HOURS")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", validation_alias="BUYBUDDY_LOG_LEVEL")
+
+    @classmethod
+    def for_home(cls, home: Path) -> "Settings":
+        """Return the settings of the environment, but for another home.
+
+        Settings are never found by their field's name: HOME and HOST are other programs' variables.
+        """
+        return cls(**{"BUYBUDDY_HOME": home})  # type: ignore[arg-type]  # the alias is known at run time only
 
     @classmethod
     def settings_customise_sources(
