@@ -41,7 +41,7 @@ class Arena:
         """Render a clip that no other seed renders, send it, and return the video's id."""
         products = list_sample_products()
         path = self.home / f"clip-{seed}.mp4"
-        write_sample_clip(products[seed % len(products)], path, seed=seed, duration_s=2.0, width_px=640, height_px=360)
+        write_sample_clip(products[seed % len(products)], path, seed=seed, duration_s=1.0, width_px=640, height_px=360)
         with self.client() as client:
             answer = until(lambda: client.upload_video(path, None), "the upload is taken")
         return str(answer["videos"][0]["id"])
@@ -83,7 +83,7 @@ class Arena:
     # --- look ------------------------------------------------------------------------------------------------------
 
     def sql(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
-        url = database_url(Settings(home=self.home))
+        url = database_url(Settings.for_home(self.home))
         with psycopg.connect(url, autocommit=True, connect_timeout=5) as connection:
             return connection.execute(statement.encode(), values).fetchall()
 
@@ -138,7 +138,7 @@ class Arena:
 @contextlib.contextmanager
 def open_arena(home: Path) -> Iterator[Arena]:
     """Start a platform of its own; what dies in it is started again."""
-    supervisor = Supervisor(Settings(home=home), port=0)
+    supervisor = Supervisor(Settings.for_home(home), port=0)
     supervisor.start()
     with supervisor.watching():
         yield Arena(home, supervisor)

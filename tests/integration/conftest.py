@@ -11,12 +11,16 @@ from buybuddy.domain.jobs import repository, service
 from buybuddy.domain.jobs.rules import JobType
 from buybuddy.domain.jobs.service import JobBoard, NewJob
 from buybuddy.domain.jobs.tables import Job
+from buybuddy.errors import StageCrashed
 from buybuddy.flow import build_board
 from buybuddy.infra.db import Actor, Database, Session, Subject, new_id
 from buybuddy.infra.queue import JobQueue
-from buybuddy.stages.specs import EmbedQuerySpec
+from buybuddy.stages.specs import EmbedQueryResult, EmbedQuerySpec, EncoderIdentity
 
 SOMEBODY = Actor(None, "somebody")
+RESULT = EmbedQueryResult(
+    encoder=EncoderIdentity(name="test", weights_sha256="0" * 64, preprocessing="none/1", dim=1), vectors=((0.0,),)
+)
 
 
 @dataclass(frozen=True)
@@ -72,6 +76,30 @@ class Jobs:
             s=seconds,
             id=job_id,
         )
+
+
+async def change(jobs: Jobs, session: Session, job_id: uuid.UUID, attempt: int, what: str) -> None:
+    """Change a job as its attempt, or as somebody at a page, would."""
+    board = jobs.board
+    match what:
+        case "complete":
+            await service.complete(session, board, job_id, attempt, RESULT, 1.0)
+        case "fail_attempt":
+            await service.fail_attempt(session, board, job_id, attempt, StageCrashed("crashed"))
+        case "hand_back":
+            await service.hand_back(session, board, job_id, attempt)
+        case "end_cancelled":
+            await service.end_cancelled(session, board, job_id, attempt)
+        case "progress":
+            await service.report_progress(session, board, job_id, attempt, 0.1, "late")
+        case "beat":
+            await service.beat(session, job_id, attempt)
+        case "cancel":
+            await service.request_cancel(session, board, job_id, SOMEBODY)
+        case "retry":
+            await service.retry_job(session, board, job_id, SOMEBODY)
+        case _:
+            await service.claim(session, board, job_id)
 
 
 @pytest.fixture

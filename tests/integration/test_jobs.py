@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-import uuid
 
 import pytest
 from sqlalchemy import text
@@ -10,13 +9,7 @@ from sqlalchemy import text
 from buybuddy.domain.jobs import service
 from buybuddy.errors import BuybuddyError, Conflict, QueueFull, StageCrashed, StageFailed, StaleAttempt
 from buybuddy.infra.db import Session
-from buybuddy.stages.specs import EmbedQueryResult, EncoderIdentity
-from tests.integration.conftest import SOMEBODY, Jobs
-
-RESULT = EmbedQueryResult(
-    encoder=EncoderIdentity(name="test", weights_sha256="0" * 64, preprocessing="none/1", dim=1), vectors=((0.0,),)
-)
-
+from tests.integration.conftest import RESULT, SOMEBODY, Jobs, change
 
 HELD = "SELECT count(*) FROM jobs WHERE type = 'matching' AND status IN ('queued', 'processing')"
 
@@ -186,7 +179,7 @@ async def test_an_ended_job_never_changes(jobs: Jobs, ending: str) -> None:
     for write in ("complete", "fail_attempt", "hand_back", "end_cancelled", "progress", "beat", "cancel", "claim"):
         try:
             async with jobs.db.transaction() as session:
-                await _change(jobs, session, job.id, attempt, write)
+                await change(jobs, session, job.id, attempt, write)
             assert write == "claim", f"{write} was let through"
         except BuybuddyError as refusal:
             assert isinstance(refusal, StaleAttempt if write != "cancel" else Conflict)
@@ -194,29 +187,6 @@ async def test_an_ended_job_never_changes(jobs: Jobs, ending: str) -> None:
     async with jobs.db.transaction() as session:
         assert await service.sweep(session, jobs.board) == []
     assert await jobs.sql(content) == before
-
-
-async def _change(jobs: Jobs, session: Session, job_id: uuid.UUID, attempt: int, what: str) -> None:
-    board = jobs.board
-    match what:
-        case "complete":
-            await service.complete(session, board, job_id, attempt, RESULT, 1.0)
-        case "fail_attempt":
-            await service.fail_attempt(session, board, job_id, attempt, StageCrashed("crashed"))
-        case "hand_back":
-            await service.hand_back(session, board, job_id, attempt)
-        case "end_cancelled":
-            await service.end_cancelled(session, board, job_id, attempt)
-        case "progress":
-            await service.report_progress(session, board, job_id, attempt, 0.1, "late")
-        case "beat":
-            await service.beat(session, job_id, attempt)
-        case "cancel":
-            await service.request_cancel(session, board, job_id, SOMEBODY)
-        case "retry":
-            await service.retry_job(session, board, job_id, SOMEBODY)
-        case _:
-            await service.claim(session, board, job_id)
 
 
 async def test_an_idempotency_key_answers_with_the_same_jobs_even_at_the_same_moment(jobs: Jobs) -> None:
@@ -263,5 +233,5 @@ async def _act(jobs: Jobs, session: Session, dice: random.Random) -> int:
     found = (await session.execute(text(chosen))).first()
     if found is None:
         return 0
-    await _change(jobs, session, found.id, found.attempt, what)
+    await change(jobs, session, found.id, found.attempt, what)
     return int(what == "retry")

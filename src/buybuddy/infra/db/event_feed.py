@@ -83,15 +83,17 @@ class EventFeed:
     async def follow(self, after_id: int | None, silence_s: float) -> AsyncIterator[Event | None]:
         """Yield every event after `after_id` (None: from now on), and None after each `silence_s` without one.
 
-        Raises: LookupError when `after_id` is older than what is kept, so that replaying would leave a gap.
+        Raises: LookupError when replaying would leave a gap: `after_id` is older than what is kept, or from another
+            database, such as the one that a backup has replaced.
         """
         subscription = Subscription()
         with self._registered(subscription):
             async with self._db.transaction() as session:
-                sent_id = await newest_event_id(session) if after_id is None else after_id
+                newest = await newest_event_id(session)
                 oldest = await session.scalar(select(func.min(EventRow.id)))
-            if oldest is not None and sent_id + 1 < oldest:
-                raise LookupError("events before this one are no longer kept")
+            sent_id = newest if after_id is None else after_id
+            if sent_id > newest or (oldest is not None and sent_id + 1 < oldest):
+                raise LookupError("events after this one are no longer kept, or were never ours")
             while missed := await self._read(sent_id):
                 for event in missed:
                     yield event
