@@ -1,6 +1,7 @@
 """A platform that is attacked, and what must be true of it afterwards."""
 
 import contextlib
+import json
 import os
 import signal
 import time
@@ -17,7 +18,7 @@ from buybuddy.infra.clients.platform_client import PlatformClient
 from buybuddy.samples.catalogue import list_sample_products
 from buybuddy.samples.clip import write_sample_clip
 from buybuddy.settings import Settings
-from buybuddy.supervisor import CLI_KEY_FILE, Supervisor
+from buybuddy.supervisor import CLI_KEY_FILE, STATE_FILE, Supervisor
 
 PATIENCE_S = 150.0
 POLL_S = 0.05
@@ -30,12 +31,13 @@ class Arena:
     """A running platform, and the ways to hurt it and to look at it."""
 
     home: Path
-    supervisor: Supervisor
+    supervisor: Supervisor | None = None
 
     # --- use -------------------------------------------------------------------------------------------------------
 
     def client(self) -> PlatformClient:
-        return PlatformClient(self.supervisor.url, (self.home / CLI_KEY_FILE).read_text(encoding="utf-8"))
+        state = json.loads((self.home / STATE_FILE).read_text(encoding="utf-8"))
+        return PlatformClient(state["url"], (self.home / CLI_KEY_FILE).read_text(encoding="utf-8"))
 
     def upload(self, seed: int) -> str:
         """Render a clip that no other seed renders, send it, and return the video's id."""
@@ -68,10 +70,11 @@ class Arena:
     # --- attack ----------------------------------------------------------------------------------------------------
 
     def pid_of(self, victim: str) -> int | None:
+        pids = self.supervisor.pids if self.supervisor is not None else {}
         if victim != "stage":
-            return self.supervisor.pids.get(victim)
-        worker = self.supervisor.pids.get("worker")
-        return next(iter(stage_pids(worker)), None) if worker is not None else None
+            return pids.get(victim)
+        stages = (pid for pid in descendants(pids["worker"]) if b"buybuddy.stages.process" in command_of(pid))
+        return next(stages, None) if "worker" in pids else None
 
     def kill(self, victim: str) -> int:
         """kill -9; returns the pid that was."""
@@ -144,15 +147,21 @@ def open_arena(home: Path) -> Iterator[Arena]:
         yield Arena(home, supervisor)
 
 
-def stage_pids(worker_pid: int) -> list[int]:
-    """Return the stage processes of a worker, as the kernel knows them."""
-    pids: list[int] = []
+def descendants(pid: int) -> list[int]:
+    """Return every process below one, as the kernel knows them."""
+    found: list[int] = []
     with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-        for children in Path(f"/proc/{worker_pid}/task").glob("*/children"):
-            for pid in map(int, children.read_text().split()):
-                if b"buybuddy.stages.process" in Path(f"/proc/{pid}/cmdline").read_bytes():
-                    pids.append(pid)
-    return pids
+        for children in Path(f"/proc/{pid}/task").glob("*/children"):
+            for child in map(int, children.read_text().split()):
+                found += [child, *descendants(child)]
+    return found
+
+
+def command_of(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return b""
 
 
 def is_alive(pid: int) -> bool:
