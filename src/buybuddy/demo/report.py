@@ -9,7 +9,7 @@ from jinja2 import Environment, PackageLoader, select_autoescape
 
 from buybuddy.infra.clients.platform_client import PlatformClient
 
-FRAMES_SHOWN = 10
+FRAMES_SHOWN = 9
 
 
 @dataclass
