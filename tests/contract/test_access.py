@@ -154,6 +154,8 @@ def test_guessing_passwords_is_slowed_down(platform: RunningPlatform) -> None:
         sign_in(elsewhere, platform)
 
 
-def test_a_link_to_media_opens_nothing_but_what_it_was_signed_for(platform: RunningPlatform, http: httpx.Client) -> None:
+def test_a_link_to_media_opens_nothing_but_what_it_was_signed_for(
+    platform: RunningPlatform, http: httpx.Client
+) -> None:
     for token in ("made-up", "ffffffff.AAAA", ".", "ffffffff.ş"):
         assert http.get(f"/media/{token}/frames/a/b.png").status_code == 403
