@@ -5,11 +5,12 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import CursorResult, Row, func, insert, select, text, update
+from sqlalchemy import CursorResult, Row, and_, func, insert, or_, select, text, update
 
-from buybuddy.domain.jobs.rules import STALLED_AFTER_S
+from buybuddy.domain.jobs.rules import DEAD_AFTER_S, STALLED_AFTER_S
 from buybuddy.domain.jobs.tables import Job, JobLimit, JobLog
 from buybuddy.infra.db import Session
+from buybuddy.infra.db.sign_of_life import has_no_sign_of_life
 
 SLOT_LOCK_CLASS = 0x6A6F  # pg_advisory_xact_lock(class, type): jobs of one type take and give back slots one by one
 SWEEP_LOCK_ID = 0x62756464_0003
@@ -56,7 +57,7 @@ async def lock_job(session: Session, job_id: uuid.UUID) -> Job | None:
     )
 
 
-async def claim(session: Session, job_id: uuid.UUID) -> Job | None:
+async def claim(session: Session, job_id: uuid.UUID, worker_no: int | None) -> Job | None:
     """Start the next attempt of a queued job; None when there is nothing to start (any more, or yet)."""
     return await session.scalar(
         update(Job)
@@ -65,6 +66,7 @@ async def claim(session: Session, job_id: uuid.UUID) -> Job | None:
             status="processing",
             attempt=Job.attempt + 1,
             heartbeat_at=NOW,
+            worker_no=worker_no,
             started_at=func.coalesce(Job.started_at, NOW),
             progress=0,
             current_step="starting",
@@ -100,9 +102,12 @@ async def beat(session: Session, job_id: uuid.UUID, attempt: int) -> Row[dt.date
 
 
 async def list_stalled(session: Session) -> Sequence[Job]:
-    """Return running attempts whose worker has not been heard of, their rows locked."""
-    limit = NOW - dt.timedelta(seconds=STALLED_AFTER_S)
-    statement = select(Job).where(Job.status == "processing", Job.heartbeat_at < limit)
+    """Return running attempts whose worker has died or has not been heard of for long, their rows locked."""
+    is_silent = Job.heartbeat_at < NOW - dt.timedelta(seconds=STALLED_AFTER_S)
+    # After its own restart the server knows no locks; those who live take theirs again.
+    last_heard = func.greatest(Job.heartbeat_at, func.pg_postmaster_start_time())
+    is_dead = and_(last_heard < NOW - dt.timedelta(seconds=DEAD_AFTER_S), has_no_sign_of_life("jobs.worker_no"))
+    statement = select(Job).where(Job.status == "processing", or_(is_silent, is_dead))
     return (await session.scalars(statement.with_for_update(skip_locked=True).limit(100))).all()
 
 

@@ -13,6 +13,7 @@ TERMINAL: frozenset[str] = frozenset({"completed", "failed", "cancelled"})
 PULSE_S = 0.5
 HEARTBEAT_S = 2.0
 STALLED_AFTER_S = 30.0
+DEAD_AFTER_S = 6.0  # without heartbeat and without sign of life (infra/db/sign_of_life.py)
 FIRST_RETRY_S, LONGEST_RETRY_S = 1.0, 300.0
 
 

@@ -52,11 +52,19 @@ class JobRunner:
 
     Args:
         apply_result: writes what a result means, in the transaction that completes the job (flow.py).
+        worker_no: the number of this worker's sign of life, by which its death is noticed at once.
     """
 
     def __init__(
-        self, db: Database, storage: ObjectStorage, board: JobBoard, executor: Executor, apply_result: ApplyResult
+        self,
+        db: Database,
+        storage: ObjectStorage,
+        board: JobBoard,
+        executor: Executor,
+        apply_result: ApplyResult,
+        worker_no: int | None = None,
     ) -> None:
+        self._worker_no = worker_no
         self._db, self._storage, self._board = db, storage, board
         self._executor, self._apply_result = executor, apply_result
         self._running: set[Attempt] = set()
@@ -67,7 +75,7 @@ class JobRunner:
         if self._is_stopping:
             return
         async with self._db.transaction() as session:
-            job = await service.claim(session, self._board, job_id)
+            job = await service.claim(session, self._board, job_id, self._worker_no)
         if job is None:
             return
         spec = attempt_spec(job)

@@ -108,9 +108,9 @@ async def _insert(
     return rows
 
 
-async def claim(session: Session, board: JobBoard, job_id: uuid.UUID) -> Job | None:
+async def claim(session: Session, board: JobBoard, job_id: uuid.UUID, worker_no: int | None = None) -> Job | None:
     """Start the next attempt, or None when there is nothing to do: somebody else has it, or it has ended."""
-    job = await repository.claim(session, job_id)
+    job = await repository.claim(session, job_id, worker_no)
     if job is not None:
         await _tell(session, board, job)
     return job

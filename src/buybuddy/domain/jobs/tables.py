@@ -45,6 +45,7 @@ class Job(Base, EditedRow):
     max_attempts: Mapped[int] = mapped_column(server_default="3")
     n_crashes: Mapped[int] = mapped_column(server_default="0")
     heartbeat_at: Mapped[dt.datetime | None]
+    worker_no: Mapped[int | None]
     queued_at: Mapped[dt.datetime | None]
     run_after: Mapped[dt.datetime | None]
     cancel_requested_at: Mapped[dt.datetime | None]

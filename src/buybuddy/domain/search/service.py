@@ -9,7 +9,7 @@ from buybuddy.domain.embeddings import repository as embeddings_repository
 from buybuddy.domain.products import repository as products_repository
 from buybuddy.domain.search.schemas import SearchEncoder, SearchOut, SearchResult
 from buybuddy.errors import StageFailed, Unavailable
-from buybuddy.infra.db import Session, new_id
+from buybuddy.infra.db import Session, new_id, throw_away
 from buybuddy.infra.http import Platform
 from buybuddy.infra.storage import object_key
 from buybuddy.stages.specs import EmbedQueryResult, EmbedQuerySpec
@@ -52,6 +52,8 @@ async def _embed(platform: Platform, photo: bytes) -> EmbedQueryResult:
     query_id = new_id()
     prefix = object_key("real-images", "queries", query_id) + "/"
     photo_key = f"{prefix}photo"
+    async with platform.db.transaction() as session:
+        throw_away(session, prefix, after_s=2 * QUERY_DEADLINE_S)  # should this process die meanwhile
     await asyncio.to_thread(platform.storage.put, photo_key, photo)
     try:
         async with asyncio.timeout(QUERY_DEADLINE_S):

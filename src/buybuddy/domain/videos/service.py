@@ -16,13 +16,14 @@ from buybuddy.domain.jobs.tables import Job
 from buybuddy.domain.videos import repository
 from buybuddy.domain.videos.rules import HEAD_BYTES, barcode_in_filename, container_suffix
 from buybuddy.domain.videos.tables import Video
-from buybuddy.errors import Conflict, InvalidInput, NotFound, PayloadTooLarge, UnreadableMedia
-from buybuddy.infra.db import Actor, Database, Session, Subject, emit, new_id, record_audit, throw_away
+from buybuddy.errors import Conflict, InvalidInput, NotFound, PayloadTooLarge, Unavailable, UnreadableMedia
+from buybuddy.infra.db import Actor, Database, Session, Subject, emit, keep, new_id, record_audit, throw_away
 from buybuddy.infra.storage import ObjectStorage, object_key
 from buybuddy.stages.specs import SegmentVideoSpec
 
 HASH_CHUNK_BYTES = 1024 * 1024
 LONGEST_FILENAME = 200
+UPLOAD_PATIENCE_S = 6 * 3600.0
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,8 @@ async def add_video(
             return known
     video_id = new_id()
     key = object_key("videos", video_id, "source", suffix=suffix)
+    async with db.transaction() as session:
+        throw_away(session, f"videos/{video_id}/", after_s=UPLOAD_PATIENCE_S)  # unless its row comes to be
     await storage.put_stream(key, file)
     name = PurePath(filename.replace("\\", "/")).name[:LONGEST_FILENAME] or "video"
     async with db.transaction() as session:
@@ -87,6 +90,8 @@ async def add_video(
             if first is None:
                 raise Conflict("The same video was just removed; send it again.")
             return first
+        if not await keep(session, f"videos/{video_id}/"):
+            raise Unavailable("The upload took too long; send it again.")
         record_audit(session, actor, "video.upload", Subject("video", video.id, video.filename))
         emit(session, "video", {"id": str(video.id), "change": "created"})
         return video
