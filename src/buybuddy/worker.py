@@ -12,6 +12,7 @@ from buybuddy.domain.jobs.runner import JobRunner
 from buybuddy.errors import Unavailable
 from buybuddy.flow import build_apply_result, build_board
 from buybuddy.infra.db import Database
+from buybuddy.infra.db.sign_of_life import SignOfLife
 from buybuddy.infra.executors import LocalExecutor
 from buybuddy.infra.logs import configure_logs
 from buybuddy.infra.queue import JobQueue
@@ -28,19 +29,21 @@ async def run_worker(settings: Settings) -> None:
     db, queue, storage = Database(dsn), JobQueue(dsn), open_storage(settings)
     board = build_board(queue)
     executor = LocalExecutor(stage_setup(settings), n_processes=settings.stage_processes)
-    runner = JobRunner(db, storage, board, executor, build_apply_result(board, storage))
+    life = SignOfLife(db)
+    runner = JobRunner(db, storage, board, executor, build_apply_result(board, storage), life.number)
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
 
     await executor.warm_up()
+    living = asyncio.create_task(life.hold())
     working = asyncio.create_task(queue.run_worker(runner.run, concurrency=settings.stage_processes))
     sweeping = asyncio.create_task(_sweep(db, runner))
     log.info("worker.ready", stage_processes=settings.stage_processes)
     asked = asyncio.create_task(stopping.wait())
-    await asyncio.wait({working, sweeping, asked}, return_when=asyncio.FIRST_COMPLETED)
+    await asyncio.wait({living, working, sweeping, asked}, return_when=asyncio.FIRST_COMPLETED)
     await runner.stop()
-    for task in (sweeping, working):
+    for task in (sweeping, working, living):
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task

@@ -99,9 +99,10 @@ class Arena:
         """Wait until the video's job, what follows from it and the cleaning up are over."""
         self.wait_for(job_id, lambda job: job["status"] in ("completed", "failed", "cancelled"), "the job ends")
         assert self.job(job_id)["status"] == "completed", self.job(job_id)
+        due = "SELECT count(*) FROM object_trash WHERE due_at <= clock_timestamp()"
         unfinished = "SELECT count(*) FROM jobs WHERE status NOT IN ('completed', 'failed', 'cancelled')"
         until(lambda: self.sql(unfinished) == [(0,)] or None, "the jobs that follow end")
-        until(lambda: self.sql("SELECT count(*) FROM object_trash") == [(0,)] or None, "the trash is emptied")
+        until(lambda: self.sql(due) == [(0,)] or None, "the trash is emptied")
 
     def check(self, video_id: str, job_id: str) -> int:
         """Assert that one job had one effect; returns the number of frames."""

@@ -1,5 +1,6 @@
 """What tests about jobs stand on: the real tables, emptied before each test."""
 
+import asyncio
 import uuid
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
@@ -100,6 +101,13 @@ async def change(jobs: Jobs, session: Session, job_id: uuid.UUID, attempt: int, 
             await service.retry_job(session, board, job_id, SOMEBODY)
         case _:
             await service.claim(session, board, job_id)
+
+
+async def happens(jobs: Jobs, statement: str, **values: object) -> None:
+    """Wait until a query answers with true."""
+    async with asyncio.timeout(20):
+        while await jobs.sql(statement, **values) != [True]:  # noqa: ASYNC110 - another process makes it true
+            await asyncio.sleep(0.02)
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from buybuddy.infra.executors import LocalExecutor
 from buybuddy.infra.storage import ObjectStorage
 from buybuddy.stages.messages import Setup
 from buybuddy.stages.specs import Result
-from tests.integration.conftest import Jobs, change
+from tests.integration.conftest import Jobs, change, happens
 
 APPLIED = "SELECT count(*) FROM audit_events WHERE action = 'test.applied' AND subject_id = :id"
 
@@ -71,13 +71,6 @@ async def worker(jobs: Jobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 async def make_job(jobs: Jobs, wish: str) -> Job:
     async with jobs.db.transaction() as session:
         return (await jobs.create_in(session, wish=wish))[0]
-
-
-async def happens(jobs: Jobs, statement: str, **values: object) -> None:
-    """Wait until a query answers with true."""
-    async with asyncio.timeout(20):
-        while await jobs.sql(statement, **values) != [True]:  # noqa: ASYNC110 - another process makes it true
-            await asyncio.sleep(0.02)
 
 
 async def test_a_job_is_run_and_its_result_applied_once_however_often_it_is_woken(jobs: Jobs, worker: Worker) -> None:

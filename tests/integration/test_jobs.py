@@ -1,15 +1,18 @@
 """Jobs on a real PostgreSQL: accepted in one transaction, limited, swept, never changed once they have ended."""
 
 import asyncio
+import contextlib
 import random
+import uuid
 
 import pytest
 from sqlalchemy import text
 
 from buybuddy.domain.jobs import service
 from buybuddy.errors import BuybuddyError, Conflict, QueueFull, StageCrashed, StageFailed, StaleAttempt
-from buybuddy.infra.db import Session
-from tests.integration.conftest import RESULT, SOMEBODY, Jobs, change
+from buybuddy.infra.db import Session, keep, take_trash, throw_away
+from buybuddy.infra.db.sign_of_life import SignOfLife
+from tests.integration.conftest import RESULT, SOMEBODY, Jobs, change, happens
 
 HELD = "SELECT count(*) FROM jobs WHERE type = 'matching' AND status IN ('queued', 'processing')"
 
@@ -148,6 +151,44 @@ async def test_the_sweep_requeues_the_stalled_and_wakes_the_unwoken(jobs: Jobs) 
     async with jobs.db.transaction() as session:  # a second sweep finds nothing more to do
         assert await service.sweep(session, jobs.board) == []
     assert len(await jobs.entries()) == 2
+
+
+async def test_a_dead_worker_is_noticed_at_once_and_a_slow_one_is_not(jobs: Jobs) -> None:
+    [job] = await jobs.create()
+    life = SignOfLife(jobs.db)
+    holding = asyncio.create_task(life.hold())
+    await happens(jobs, "SELECT count(*) = 1 FROM pg_locks WHERE locktype = 'advisory' AND objid = :no", no=life.number)
+    async with jobs.db.transaction() as session:
+        assert await service.claim(session, jobs.board, job.id, life.number) is not None
+    await jobs.silence(job.id, seconds=20)
+
+    async def sweep() -> list[uuid.UUID]:
+        async with jobs.db.transaction() as session:
+            return [touched.id for touched in await service.sweep(session, jobs.board)]
+
+    await happens(jobs, "SELECT pg_postmaster_start_time() < clock_timestamp() - interval '7 s'")
+    assert await sweep() == []
+    holding.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await holding
+    assert await sweep() == [job.id]
+
+
+async def test_what_is_thrown_away_in_advance_goes_unless_it_is_kept(jobs: Jobs) -> None:
+    async def due() -> list[str]:
+        async with jobs.db.transaction() as session:
+            return list(await take_trash(session))
+
+    async with jobs.db.transaction() as session:
+        throw_away(session, "videos/left/", after_s=60)
+        throw_away(session, "videos/kept/", after_s=60)
+    assert await due() == []
+    async with jobs.db.transaction() as session:
+        assert await keep(session, "videos/kept/") is True
+    await jobs.sql("UPDATE object_trash SET due_at = due_at - interval '1 minute'")
+    assert await due() == ["videos/left/"]
+    async with jobs.db.transaction() as session:
+        assert await keep(session, "videos/left/") is False
 
 
 async def test_a_job_whose_workers_are_lost_again_and_again_is_given_up(jobs: Jobs) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import CursorResult, Row, and_, func, insert, or_, select, text, update
 
-from buybuddy.domain.jobs.rules import DEAD_AFTER_S, STALLED_AFTER_S
+from buybuddy.domain.jobs.rules import ACTIVE, DEAD_AFTER_S, STALLED_AFTER_S
 from buybuddy.domain.jobs.tables import Job, JobLimit, JobLog
 from buybuddy.infra.db import Session
 from buybuddy.infra.db.sign_of_life import has_no_sign_of_life
@@ -177,7 +177,7 @@ async def latest_by_subject(session: Session, subject_ids: Sequence[uuid.UUID]) 
 
 async def has_unfinished(session: Session, job_type: str, subject_id: uuid.UUID | None) -> bool:
     """Return whether a job of this type still works, or is to work, on the subject."""
-    unfinished = Job.status.in_(("pending", "queued", "processing"))
+    unfinished = Job.status.in_(ACTIVE)
     wanted = select(Job.id).where(Job.type == job_type, Job.subject_id == subject_id, unfinished).limit(1)
     return await session.scalar(wanted) is not None
 

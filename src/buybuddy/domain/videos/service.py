@@ -165,8 +165,7 @@ async def get_video(session: Session, video_id: uuid.UUID) -> Video:
 
 async def is_in_work(session: Session, video_id: uuid.UUID) -> bool:
     """Tell whether a job has the video, or is going to."""
-    job = (await jobs_repository.latest_by_subject(session, [video_id])).get(video_id)
-    return job is not None and job.status in ACTIVE
+    return await jobs_repository.has_unfinished(session, "video_processing", video_id)
 
 
 async def remove_video(session: Session, video_id: uuid.UUID, actor: Actor) -> None:

@@ -4,9 +4,10 @@ Removing first and committing later would lose objects on a rollback; committing
 them on a crash. The note does neither.
 """
 
+import datetime as dt
 from collections.abc import Sequence
 
-from sqlalchemy import BigInteger, Identity, delete, select
+from sqlalchemy import BigInteger, Identity, delete, func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -20,16 +21,32 @@ class TrashRow(Base, CreatedAt):
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
     key_or_prefix: Mapped[str]
+    due_at: Mapped[dt.datetime] = mapped_column(server_default=text("clock_timestamp()"))
 
 
-def throw_away(session: AsyncSession, key_or_prefix: str) -> None:
-    """Have an object, or with a trailing slash everything below it, removed after this transaction."""
-    session.add(TrashRow(key_or_prefix=key_or_prefix))
+def throw_away(session: AsyncSession, key_or_prefix: str, *, after_s: float = 0.0) -> None:
+    """Have an object, or with a trailing slash everything below it, removed after this transaction.
+
+    Args:
+        after_s: how much later. What is about to be written is thrown away in advance, and kept (keep) once a row says
+            what it is: should the writer die in between, nothing of it stays.
+    """
+    due_at = func.clock_timestamp() + dt.timedelta(seconds=after_s)
+    session.add(TrashRow(key_or_prefix=key_or_prefix, due_at=due_at))
+
+
+async def keep(session: AsyncSession, key_or_prefix: str) -> bool:
+    """Take back what was thrown away in advance; False when it is gone already."""
+    found = await session.scalars(
+        delete(TrashRow).where(TrashRow.key_or_prefix == key_or_prefix).returning(TrashRow.id)
+    )
+    return found.first() is not None
 
 
 async def take_trash(session: AsyncSession) -> Sequence[str]:
-    """Return the oldest entries and forget them; the transaction must end only when their objects are gone."""
-    statement = select(TrashRow).order_by(TrashRow.id).limit(BATCH).with_for_update(skip_locked=True)
+    """Return the oldest due entries and forget them; the transaction must end only when their objects are gone."""
+    due = TrashRow.due_at <= func.clock_timestamp()
+    statement = select(TrashRow).where(due).order_by(TrashRow.id).limit(BATCH).with_for_update(skip_locked=True)
     rows = (await session.scalars(statement)).all()
     await session.execute(delete(TrashRow).where(TrashRow.id.in_([row.id for row in rows])))
     return [row.key_or_prefix for row in rows]
