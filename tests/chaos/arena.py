@@ -43,7 +43,7 @@ class Arena:
         """Render a clip that no other seed renders, send it, and return the video's id."""
         products = list_sample_products()
         path = self.home / f"clip-{seed}.mp4"
-        write_sample_clip(products[seed % len(products)], path, seed=seed, duration_s=1.0, width_px=640, height_px=360)
+        write_sample_clip(products[seed % len(products)], path, seed=seed, duration_s=0.6, width_px=640, height_px=360)
         with self.client() as client:
             answer = until(lambda: client.upload_video(path, None), "the upload is taken")
         return str(answer["videos"][0]["id"])

@@ -52,8 +52,9 @@ def test_jobs_survive_random_kills(arena: Arena) -> None:
             until(lambda moment=wait_until_s: (time.monotonic() >= moment) or None, "the moment has come")  # type: ignore[misc]
             arena.kill(victim)
             kills.append(f"{victim} after {pause_s:.2f} s")
-        print(f"seed {seed}, round {number}: {', '.join(kills)}", end="", flush=True)  # noqa: T201 - a log of the campaign
         arena.wait_until_done(video_id, job_id)
         n_frames = arena.check(video_id, job_id)
         job = arena.job(job_id)
-        print(f": {n_frames} frames, attempt {job['attempt']}, {time.monotonic() - started_s:.1f} s")  # noqa: T201
+        seconds = time.monotonic() - started_s
+        how = f"{n_frames} frames, attempt {job['attempt']}, {seconds:.1f} s"
+        print(f"\nseed {seed}, round {number}: {', '.join(kills)}: {how}", flush=True)  # noqa: T201 - the campaign's log

@@ -10,7 +10,8 @@ from sqlalchemy import text
 from buybuddy.domain.activity import repository as activity
 from buybuddy.infra.db import Database, emit
 from buybuddy.infra.db.event_feed import Event, EventFeed
-from tests.integration.conftest import Jobs
+from buybuddy.infra.db.outbox import flush_events
+from tests.integration.conftest import Jobs, happens
 
 N_WRITERS, N_EACH = 50, 4
 SILENCE_S = 0.2
@@ -98,3 +99,18 @@ async def test_a_follower_that_does_not_read_is_let_go_and_holds_nobody_up(jobs:
         assert len(seen) == 1500
         n_read = [event async for event in idle if event is not None]
     assert len(n_read) < 1500
+
+
+async def test_a_later_id_never_becomes_visible_before_an_earlier_one(jobs: Jobs) -> None:
+    async def write_another() -> None:
+        async with jobs.db.transaction() as session:
+            emit(session, "job", {"name": "second"})
+
+    async with jobs.db.transaction() as session:
+        emit(session, "job", {"name": "first"})
+        await flush_events(session)  # its id is given; its commit takes its time
+        second = asyncio.create_task(write_another())
+        await happens(jobs, "SELECT count(*) = 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+        assert await jobs.sql("SELECT id FROM events") == []
+    await second
+    assert await jobs.sql("SELECT payload->>'name' FROM events ORDER BY id") == ["first", "second"]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import CursorResult, Row, and_, func, insert, or_, select, text, update
+from sqlalchemy.dialects.postgresql import distinct_on
 
 from buybuddy.domain.jobs.rules import ACTIVE, DEAD_AFTER_S, STALLED_AFTER_S
 from buybuddy.domain.jobs.tables import Job, JobLimit, JobLog
@@ -169,7 +170,7 @@ async def latest_by_subject(session: Session, subject_ids: Sequence[uuid.UUID]) 
     statement = (
         select(Job)
         .where(Job.subject_id.in_(subject_ids))
-        .distinct(Job.subject_id)
+        .ext(distinct_on(Job.subject_id))
         .order_by(Job.subject_id, Job.created_at.desc())
     )
     return {job.subject_id: job for job in await session.scalars(statement) if job.subject_id is not None}
