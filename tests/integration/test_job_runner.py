@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from buybuddy.domain.jobs import service
 from buybuddy.domain.jobs.runner import JobRunner
+from buybuddy.domain.jobs.sweeping import sweep
 from buybuddy.domain.jobs.tables import Job
 from buybuddy.errors import StaleAttempt, Unavailable
 from buybuddy.infra.db import Actor, Database, Session, Subject, record_audit
@@ -85,7 +85,7 @@ async def take_over(jobs: Jobs, job: Job) -> None:
     """Do what a sweep does once a worker has been silent; nobody can beat between the two steps."""
     async with jobs.db.transaction() as session:
         await session.execute(text("UPDATE jobs SET heartbeat_at = heartbeat_at - interval '60 s'"))
-        assert [stalled.id for stalled in await service.sweep(session, jobs.board)] == [job.id]
+        assert [stalled.id for stalled in await sweep(session, jobs.board)] == [job.id]
 
 
 async def test_a_worker_that_was_stopped_past_its_lease_leaves_no_trace(

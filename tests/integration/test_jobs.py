@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from buybuddy.domain.jobs import service
+from buybuddy.domain.jobs.sweeping import sweep
 from buybuddy.errors import BuybuddyError, Conflict, QueueFull, StageCrashed, StageFailed, StaleAttempt
 from buybuddy.infra.db import Session, keep, take_trash, throw_away
 from buybuddy.infra.db.sign_of_life import SignOfLife
@@ -144,12 +145,12 @@ async def test_the_sweep_requeues_the_stalled_and_wakes_the_unwoken(jobs: Jobs) 
     await jobs.sql("DELETE FROM procrastinate_jobs")
     await jobs.sql("UPDATE jobs SET queued_at = queued_at - interval '1 minute' WHERE id = :id", id=unwoken.id)
     async with jobs.db.transaction() as session:
-        touched = await service.sweep(session, jobs.board)
+        touched = await sweep(session, jobs.board)
     assert [job.id for job in touched] == [stalled.id]
     assert await jobs.statuses([stalled, fresh, unwoken]) == ["queued", "processing", "queued"]
     assert sorted(await jobs.entries()) == sorted([str(stalled.id), str(unwoken.id)])
     async with jobs.db.transaction() as session:  # a second sweep finds nothing more to do
-        assert await service.sweep(session, jobs.board) == []
+        assert await sweep(session, jobs.board) == []
     assert len(await jobs.entries()) == 2
 
 
@@ -162,16 +163,16 @@ async def test_a_dead_worker_is_noticed_at_once_and_a_slow_one_is_not(jobs: Jobs
         assert await service.claim(session, jobs.board, job.id, life.number) is not None
     await jobs.silence(job.id, seconds=20)
 
-    async def sweep() -> list[uuid.UUID]:
+    async def sweep_now() -> list[uuid.UUID]:
         async with jobs.db.transaction() as session:
-            return [touched.id for touched in await service.sweep(session, jobs.board)]
+            return [touched.id for touched in await sweep(session, jobs.board)]
 
     await happens(jobs, "SELECT pg_postmaster_start_time() < clock_timestamp() - interval '7 s'")
-    assert await sweep() == []
+    assert await sweep_now() == []
     holding.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await holding
-    assert await sweep() == [job.id]
+    assert await sweep_now() == [job.id]
 
 
 async def test_what_is_thrown_away_in_advance_goes_unless_it_is_kept(jobs: Jobs) -> None:
@@ -197,7 +198,7 @@ async def test_a_job_whose_workers_are_lost_again_and_again_is_given_up(jobs: Jo
         await jobs.start(job)
         await jobs.silence(job.id)
         async with jobs.db.transaction() as session:
-            await service.sweep(session, jobs.board)
+            await sweep(session, jobs.board)
     given_up = await jobs.look(job.id)
     assert (given_up.status, given_up.error_code) == ("failed", "WORKER_LOST")
     assert given_up.error_message == "The worker stopped answering 3 times; the job was given up."
@@ -226,7 +227,7 @@ async def test_an_ended_job_never_changes(jobs: Jobs, ending: str) -> None:
             assert isinstance(refusal, StaleAttempt if write != "cancel" else Conflict)
     await jobs.silence(job.id)
     async with jobs.db.transaction() as session:
-        assert await service.sweep(session, jobs.board) == []
+        assert await sweep(session, jobs.board) == []
     assert await jobs.sql(content) == before
 
 
@@ -268,7 +269,7 @@ async def _act(jobs: Jobs, session: Session, dice: random.Random) -> int:
     if what == "create":
         return len(await jobs.create_in(session, dice.randint(1, 4)))
     if what == "sweep":
-        await service.sweep(session, jobs.board)
+        await sweep(session, jobs.board)
         return 0
     chosen = "SELECT id, attempt FROM jobs ORDER BY completed_at IS NULL DESC, random() LIMIT 1"
     found = (await session.execute(text(chosen))).first()

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from buybuddy.domain.jobs import service
+from buybuddy.domain.jobs.sweeping import sweep
 from buybuddy.domain.videos import repository as videos_repository
 from buybuddy.domain.videos import service as videos
 from buybuddy.errors import Conflict, QueueFull, StageCrashed, StaleAttempt
@@ -44,7 +45,7 @@ async def do_something(jobs: Jobs, session: Session, dice: random.Random, video_
         await videos.process_videos(session, jobs.board, dice.sample(video_ids, dice.randint(1, N_VIDEOS)), SOMEBODY)
         return
     if what == "sweep":
-        await service.sweep(session, jobs.board)
+        await sweep(session, jobs.board)
         return
     wanted = "processing" if what in ("fail", "hand back", "progress") else "queued" if what == "claim" else None
     chosen = f"SELECT id, attempt FROM jobs WHERE status IN {UNFINISHED} AND status = coalesce(:s, status)"

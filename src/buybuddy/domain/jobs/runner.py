@@ -12,6 +12,7 @@ import structlog
 from buybuddy.domain.jobs import repository, service
 from buybuddy.domain.jobs.rules import HEARTBEAT_S, PULSE_S
 from buybuddy.domain.jobs.service import JobBoard
+from buybuddy.domain.jobs.sweeping import sweep
 from buybuddy.domain.jobs.tables import Job
 from buybuddy.errors import BuybuddyError, StageCancelled, StageFailed, StaleAttempt, Unavailable
 from buybuddy.infra.db import Database, Session, take_trash, throw_away
@@ -92,7 +93,7 @@ class JobRunner:
     async def sweep(self) -> None:
         """Set going again what a crash left behind, and remove what it left in storage."""
         async with self._db.transaction() as session:
-            for job in await service.sweep(session, self._board):
+            for job in await sweep(session, self._board):
                 log.warning("job.stalled", job_id=str(job.id), attempt=job.attempt, now=job.status)
                 throw_away(session, attempt_spec(job).output_prefix)
         await self._empty_trash()

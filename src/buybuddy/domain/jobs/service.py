@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from buybuddy.domain.jobs import repository
 from buybuddy.domain.jobs.repository import NOW
-from buybuddy.domain.jobs.rules import JOB_TYPES, TERMINAL, JobType, Retry, remaining_s, retry_after_failure
+from buybuddy.domain.jobs.rules import TERMINAL, JobType, Retry, remaining_s, retry_after_failure
 from buybuddy.domain.jobs.schemas import JobOut
 from buybuddy.domain.jobs.tables import Job
 from buybuddy.errors import BuybuddyError, Conflict, NotFound, QueueFull, StaleAttempt
@@ -172,15 +172,15 @@ async def fail_attempt(session: Session, board: JobBoard, job_id: uuid.UUID, att
     n_failures = job.n_crashes + 1
     retry = retry_after_failure(is_retryable=error.is_retryable, n_failures=n_failures, max_attempts=job.max_attempts)
     if job.cancel_requested_at is not None:
-        await _end(session, board, job, "cancelled", None, None)
+        await end_job(session, board, job, "cancelled", None, None)
     elif retry is not None:
         job.n_crashes += 1
-        await _requeue(session, board, job, retry, str(error.fields.get("code", error.code)), error.detail)
+        await requeue(session, board, job, retry, str(error.fields.get("code", error.code)), error.detail)
     else:
         detail = (
             error.detail if not error.is_retryable else f"{error.detail} Given up after {job.n_crashes + 1} attempts."
         )
-        await _end(session, board, job, "failed", str(error.fields.get("code", error.code)), detail)
+        await end_job(session, board, job, "failed", str(error.fields.get("code", error.code)), detail)
     return job
 
 
@@ -188,15 +188,15 @@ async def hand_back(session: Session, board: JobBoard, job_id: uuid.UUID, attemp
     """Queue a job again whose worker is being stopped; it does not count as a failure. Raises: StaleAttempt."""
     job = await _lock_attempt(session, job_id, attempt)
     if job.cancel_requested_at is not None:
-        await _end(session, board, job, "cancelled", None, None)
+        await end_job(session, board, job, "cancelled", None, None)
     else:
-        await _requeue(session, board, job, Retry(0.0), None, None)
+        await requeue(session, board, job, Retry(0.0), None, None)
 
 
 async def end_cancelled(session: Session, board: JobBoard, job_id: uuid.UUID, attempt: int) -> None:
     """Note that the attempt has stopped as asked. Raises: StaleAttempt."""
     job = await _lock_attempt(session, job_id, attempt)
-    await _end(session, board, job, "cancelled", None, None)
+    await end_job(session, board, job, "cancelled", None, None)
 
 
 async def request_cancel(session: Session, board: JobBoard, job_id: uuid.UUID, actor: Actor) -> Job:
@@ -210,7 +210,7 @@ async def request_cancel(session: Session, board: JobBoard, job_id: uuid.UUID, a
     if job.cancel_requested_at is None:
         job.cancel_requested_at = await repository.database_now(session)
     if job.status in ("pending", "queued"):
-        await _end(session, board, job, "cancelled", None, None)
+        await end_job(session, board, job, "cancelled", None, None)
     else:
         await _refresh_and_tell(session, board, job)
     return job
@@ -241,31 +241,6 @@ async def get_job(session: Session, job_id: uuid.UUID) -> Job:
     return job
 
 
-async def sweep(session: Session, board: JobBoard) -> list[Job]:
-    """Find what a crash left behind and set it going again; returns the jobs that ended or lost their attempt."""
-    if not await repository.try_sweep_lock(session):
-        return []
-    for job_type in JOB_TYPES:
-        await repository.lock_slots(session, job_type)
-    await board.queue.remove_abandoned(session)
-    touched = []
-    for job in await repository.list_stalled(session):
-        touched.append(job)
-        if job.cancel_requested_at is not None:
-            await _end(session, board, job, "cancelled", None, None)
-        elif job.n_crashes + 1 >= job.max_attempts:
-            detail = f"The worker stopped answering {job.n_crashes + 1} times; the job was given up."
-            await _end(session, board, job, "failed", "WORKER_LOST", detail)
-        else:
-            job.n_crashes += 1
-            await _requeue(session, board, job, Retry(0.0), "WORKER_LOST", "The worker stopped answering.")
-    for job in await repository.list_unwoken(session, await board.queue.list_awaited(session)):
-        await board.queue.enqueue(session, job.id)
-    for job_type in await repository.list_waiting_types(session):
-        await promote(session, board, job_type)
-    return touched
-
-
 async def promote(session: Session, board: JobBoard, job_type: str) -> None:
     """Give free slots to the jobs that have waited longest."""
     slots = await repository.lock_slots(session, job_type)
@@ -278,9 +253,10 @@ async def promote(session: Session, board: JobBoard, job_type: str) -> None:
         await board.queue.enqueue(session, job.id)
 
 
-async def _requeue(
+async def requeue(
     session: Session, board: JobBoard, job: Job, retry: Retry, code: str | None, detail: str | None
 ) -> None:
+    """Queue a locked job for its next attempt."""
     now = await repository.database_now(session)
     job.status, job.queued_at, job.heartbeat_at = "queued", now, None
     job.run_after = now + dt.timedelta(seconds=retry.delay_s)
@@ -291,7 +267,10 @@ async def _requeue(
     await board.queue.enqueue(session, job.id, delay_s=retry.delay_s)
 
 
-async def _end(session: Session, board: JobBoard, job: Job, status: str, code: str | None, detail: str | None) -> None:
+async def end_job(
+    session: Session, board: JobBoard, job: Job, status: str, code: str | None, detail: str | None
+) -> None:
+    """End a locked job, and give its slot to the next."""
     job.status, job.error_code, job.error_message = status, code, detail
     job.current_step, job.remaining_s = None, None
     job.completed_at = await repository.database_now(session)
