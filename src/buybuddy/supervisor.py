@@ -6,6 +6,7 @@ Nothing outlives it: its children end when it ends, however it ends.
 import asyncio
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -98,6 +99,7 @@ class Supervisor:
         if self._postgres is not None:
             self._postgres.start()
         self.port = _take_port(self.settings.host, self.port)
+        shutil.rmtree(self.home / "scratch", ignore_errors=True)  # of stages that were killed
         dsn = database_url(self.settings)
         upgrade_schema(dsn)
         self.admin_password = asyncio.run(self._prepare_accounts(dsn))
