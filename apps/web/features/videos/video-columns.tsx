@@ -73,13 +73,13 @@ export function useVideoColumns(handlers: Handlers) {
             </div>
           </div>
         ),
-        meta: { className: "min-w-72 max-w-96" },
+        meta: { className: "min-w-56 max-w-96" },
       }),
       column.display({
         id: "barcode",
         header: t("barcode"),
         cell: ({ row }) => <span className="font-mono text-xs">{row.original.barcode ?? "–"}</span>,
-        meta: { className: "w-36" },
+        meta: { className: "w-32" },
       }),
       column.display({
         id: "status",
@@ -91,7 +91,7 @@ export function useVideoColumns(handlers: Handlers) {
         id: "progress",
         header: t("progress"),
         cell: ({ row }) => <VideoProgress video={row.original} />,
-        meta: { className: "w-[26%]" },
+        meta: { className: "w-[24%]" },
       }),
       column.display({
         id: "created",
@@ -105,7 +105,7 @@ export function useVideoColumns(handlers: Handlers) {
         id: "actions",
         header: () => <span className="sr-only">{t("actions")}</span>,
         cell: ({ row: { original: video } }) => <VideoMenu video={video} {...handlers} />,
-        meta: { className: "w-44" },
+        meta: { className: "w-40" },
       }),
     ],
     [t, size, duration, handlers],

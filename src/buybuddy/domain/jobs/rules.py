@@ -17,6 +17,11 @@ DEAD_AFTER_S = 6.0  # without heartbeat and without sign of life (infra/db/sign_
 FIRST_RETRY_S, LONGEST_RETRY_S = 1.0, 300.0
 
 
+def priority_of(job_type: str) -> int:
+    """Return how urgent a type is: a product that is done but cannot be found yet goes before the next video."""
+    return 10 if job_type == "embedding_extraction" else 0
+
+
 @dataclass(frozen=True)
 class Retry:
     """Run the job again after a pause."""

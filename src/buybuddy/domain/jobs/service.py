@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from buybuddy.domain.jobs import repository
 from buybuddy.domain.jobs.repository import NOW
-from buybuddy.domain.jobs.rules import TERMINAL, JobType, Retry, remaining_s, retry_after_failure
+from buybuddy.domain.jobs.rules import TERMINAL, JobType, Retry, priority_of, remaining_s, retry_after_failure
 from buybuddy.domain.jobs.schemas import JobOut
 from buybuddy.domain.jobs.tables import Job
 from buybuddy.errors import BuybuddyError, Conflict, NotFound, QueueFull, StaleAttempt
@@ -103,7 +103,7 @@ async def _insert(
     for job in rows:
         await session.refresh(job)
         if job.status == "queued":
-            await board.queue.enqueue(session, job.id)
+            await board.queue.enqueue(session, job.id, priority=priority_of(job.type))
         await _tell(session, board, job)
     return rows
 
@@ -250,7 +250,7 @@ async def promote(session: Session, board: JobBoard, job_type: str) -> None:
         job.status = "queued"
         job.queued_at = await repository.database_now(session)
         await _refresh_and_tell(session, board, job)
-        await board.queue.enqueue(session, job.id)
+        await board.queue.enqueue(session, job.id, priority=priority_of(job.type))
 
 
 async def requeue(
@@ -264,7 +264,7 @@ async def requeue(
     job.current_step = "waiting to be tried again" if detail else "waiting"
     job.error_code, job.error_message = code, detail
     await _refresh_and_tell(session, board, job)
-    await board.queue.enqueue(session, job.id, delay_s=retry.delay_s)
+    await board.queue.enqueue(session, job.id, priority=priority_of(job.type), delay_s=retry.delay_s)
 
 
 async def end_job(

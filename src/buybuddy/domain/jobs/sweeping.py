@@ -1,7 +1,7 @@
 """Finding what crashes have left behind; run by every worker every few seconds, by one at a time."""
 
 from buybuddy.domain.jobs import repository
-from buybuddy.domain.jobs.rules import JOB_TYPES, Retry
+from buybuddy.domain.jobs.rules import JOB_TYPES, Retry, priority_of
 from buybuddy.domain.jobs.service import JobBoard, end_job, promote, requeue
 from buybuddy.domain.jobs.tables import Job
 from buybuddy.infra.db import Session
@@ -26,7 +26,7 @@ async def sweep(session: Session, board: JobBoard) -> list[Job]:
             job.n_crashes += 1
             await requeue(session, board, job, Retry(0.0), "WORKER_LOST", "The worker stopped answering.")
     for job in await repository.list_unwoken(session, await board.queue.list_awaited(session)):
-        await board.queue.enqueue(session, job.id)
+        await board.queue.enqueue(session, job.id, priority=priority_of(job.type))
     for job_type in await repository.list_waiting_types(session):
         await promote(session, board, job_type)
     return touched

@@ -34,12 +34,13 @@ class JobQueue:
         self._app.configure_task(TASK_NAME, queue=QUEUE_NAME)
         self._worker: asyncio.Task[None] | None = None
 
-    async def enqueue(self, session: Session, job_id: uuid.UUID, *, delay_s: float = 0.0) -> None:
+    async def enqueue(self, session: Session, job_id: uuid.UUID, *, priority: int = 0, delay_s: float = 0.0) -> None:
         """Add a wake-up call for a job; it exists when, and only when, the session's transaction commits."""
         connection = await (await session.connection()).get_raw_connection()
         await self._app.configure_task(
             TASK_NAME,
             queue=QUEUE_NAME,
+            priority=priority,
             schedule_in={"milliseconds": int(delay_s * 1000)} if delay_s > 0 else None,
             connection=connection.driver_connection,
         ).defer_async(job_id=str(job_id))
