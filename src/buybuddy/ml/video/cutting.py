@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from buybuddy.ml.segmentation.masks import BoxXyxy, border_contact, mask_to_xyxy
 from buybuddy.ml.segmentation.protocol import ProductView, Prompts, Segmenter, Tick, TrackedMask
+from buybuddy.ml.video.consensus import mend_by_neighbours
 from buybuddy.ml.video.crop import (
     CutOut,
     cut_out,
@@ -71,7 +72,9 @@ def select_frames(
     looked = _look_closely(path, scan, tracked, positions, lambda f, s: tick(0.4 + 0.1 * f, s), n_threads)
     n_refine = round(np.clip(scan.n_frames / options.source_frames_per_refine_call, 8, 60))
     views = [item.view for item in looked]
-    fine = segmenter.refine(views, n_refine, lambda f, s: tick(0.5 + 0.5 * f, s)) if views else []
+    fine = segmenter.refine(views, n_refine, lambda f, s: tick(0.5 + 0.45 * f, s)) if views else []
+    regions = [item.region_xyxy for item in looked]
+    fine = mend_by_neighbours([view.rgb for view in views], regions, fine, lambda f, s: tick(0.95 + 0.05 * f, s))
     frames = judge(scan, looked, fine, options, rejected)
     return Selection(frames, Counter({reason: count for reason, count in rejected.items() if count}))
 
