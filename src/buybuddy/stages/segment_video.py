@@ -1,5 +1,6 @@
 """Stage: cut a product out of its video, keep clean frames, read what is printed on it."""
 
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import asdict
 from functools import lru_cache
@@ -34,6 +35,8 @@ UInt8Array = npt.NDArray[np.uint8]
 _THUMBNAIL_SIDE_PX = 160
 _MAX_LABEL_VIEWS = 24
 _LISTEN_EVERY_S = 0.5
+# Why a good picture is left out, which says nothing about why none was left.
+_HARMLESS_REASONS = frozenset({"another frame beside it was better", "nearly the same as another frame"})
 
 # How much of the progress bar each part gets: (start, end).
 _SCAN, _SELECT, _CUT, _READ = (0.0, 0.1), (0.1, 0.6), (0.6, 0.85), (0.85, 1.0)
@@ -128,9 +131,11 @@ def explain_nothing_found(selection: Selection) -> str:
     """Say in one sentence why no frame was kept."""
     if not selection.rejected:
         return "No product was found in the video: nothing in it stands out."
-    reason, count = selection.rejected.most_common(1)[0]
-    total = sum(selection.rejected.values())
-    return f"No product was found in the video: of {total} pictures looked at, {count} were left out ({reason})."
+    reasons = Counter({reason: n for reason, n in selection.rejected.items() if reason not in _HARMLESS_REASONS})
+    if not reasons:
+        return "No product was found in the video: nothing in it stands out."
+    listed = ", ".join(f"{reason} ({count})" for reason, count in reasons.most_common(3))
+    return f"No product was found in the video. Pictures were left out because: {listed}."
 
 
 class _Progress:

@@ -49,7 +49,8 @@ def add_problem_handlers(app: FastAPI) -> None:
         pause_s = pause_s or RETRY_AFTER_S.get(type(error))
         if pause_s is not None:
             headers["Retry-After"] = str(pause_s)
-        return problem_response(error.http_status, error.code, error.detail, headers, **error.fields)
+        own = {name: value for name, value in error.fields.items() if name not in Problem.model_fields}
+        return problem_response(error.http_status, error.code, error.detail, headers, **own)
 
     @app.exception_handler(RequestValidationError)
     async def invalid(_: Request, error: RequestValidationError) -> JSONResponse:
