@@ -90,7 +90,7 @@ def load_segmenter(n_threads: int) -> Segmenter:
     """Return the offline segmenter, loaded once in the life of the stage process."""
     weights = find_people_weights()
     people = PeopleDetector(weights) if weights else None
-    return OfflineSegmenter(U2NetP(find_weights(), n_threads), people)
+    return OfflineSegmenter(U2NetP(find_weights(), n_threads), people, n_threads=n_threads)
 
 
 def _read_labels(

@@ -1,6 +1,7 @@
 """The segmenter that needs no download and no GPU: u2netp on a few pictures, optical flow between them."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -51,7 +52,8 @@ class _Fused(NamedTuple):
 class OfflineSegmenter:
     """u2netp with tracking; texts and clicks are left aside."""
 
-    def __init__(self, network: U2NetP, people: PeopleDetector | None = None) -> None:
+    def __init__(self, network: U2NetP, people: PeopleDetector | None = None, *, n_threads: int = 1) -> None:
+        self._n_threads = n_threads
         self._network = network
         self._people = people
         self._carrier = MaskCarrier()
@@ -128,11 +130,12 @@ class OfflineSegmenter:
             [view.rgb for view in views], [f.alpha > 0.4 for f in fused], [view.prior > 0.5 for view in views], palms
         )
         fine = []
-        for index, view in enumerate(views):
-            tick(0.9 + 0.1 * index / n, f"drawing outlines {index + 1}/{n}")
-            mask = _finish(view, fused[index], hands, has_own=index in raw)
-            is_person = index in asked_people and self._is_person(view.rgb, fused[index].alpha > 0.5)
-            fine.append(replace(mask, is_person=is_person))
+        with ThreadPoolExecutor(self._n_threads) as pool:  # OpenCV lets go of the interpreter while it works
+            outlines = pool.map(lambda i: _finish(views[i], fused[i], hands, has_own=i in raw), range(n))
+            for index, (view, mask) in enumerate(zip(views, outlines, strict=True)):
+                tick(0.9 + 0.1 * index / n, f"drawing outlines {index + 1}/{n}")
+                is_person = index in asked_people and self._is_person(view.rgb, fused[index].alpha > 0.5)
+                fine.append(replace(mask, is_person=is_person))
         return fine
 
     def _find_palms(

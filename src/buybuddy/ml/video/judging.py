@@ -36,7 +36,7 @@ class CuttingOptions:
     distances: tuple[float, float] = (8.0, 1.5)
     n_enough_frames: int = 24
     source_frames_per_track_call: float = 25.0
-    source_frames_per_refine_call: float = 11.0
+    source_frames_per_refine_call: float = 15.0
 
 
 @dataclass(frozen=True)
