@@ -9,6 +9,8 @@ BuybuddyError
 ├── NotFound                404
 ├── Conflict                409  another write came first
 │   └── StaleAttempt        409  a job attempt that has been replaced tried to write
+├── PreconditionRequired    428  an edit does not say which version it was made from
+├── ResourceLocked          423  somebody else holds the lock
 ├── QueueFull               429  retryable
 ├── PayloadTooLarge         413
 ├── Misconfigured           500  a setting or an installed part is missing or wrong
@@ -72,6 +74,16 @@ class Conflict(BuybuddyError):
 
 class StaleAttempt(Conflict):
     code = "STALE_ATTEMPT"
+
+
+class PreconditionRequired(BuybuddyError):
+    code = "PRECONDITION_REQUIRED"
+    http_status = 428
+
+
+class ResourceLocked(BuybuddyError):
+    code = "RESOURCE_LOCKED"
+    http_status = 423
 
 
 class QueueFull(BuybuddyError):

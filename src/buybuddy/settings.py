@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, HttpUrl, SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
@@ -53,6 +53,12 @@ class Settings(BaseSettings):
     database_url: SecretStr | None = Field(None, validation_alias="DATABASE_URL")
     storage_url: str | None = Field(None, validation_alias="STORAGE_URL")
     jwt_secret: SecretStr | None = Field(None, validation_alias="JWT_SECRET")
+    jwt_secret_previous: SecretStr | None = Field(None, validation_alias="JWT_SECRET_PREVIOUS")
+    buybuddy_api_url: HttpUrl | None = Field(None, validation_alias="BUYBUDDY_API_URL")
+    buybuddy_default_role: Literal["viewer", "operator", "engineer", "admin"] = Field(
+        "viewer", validation_alias="BUYBUDDY_DEFAULT_ROLE"
+    )
+    buybuddy_timeout_s: float = Field(15, gt=0, le=120, validation_alias="BUYBUDDY_TIMEOUT_S")
 
     models_dir: Path = Field(Path(sys.prefix) / "share" / "buybuddy" / "models", validation_alias="BUYBUDDY_MODELS_DIR")
     web_dir: Path = Field(
@@ -107,6 +113,23 @@ class Settings(BaseSettings):
         if self.environment == "production":
             raise Misconfigured("JWT_SECRET must be set when BUYBUDDY_ENV=production.")
         return read_or_create_secret(self.home_dir / "secrets" / "signing-key").encode()
+
+    def signing_keys(self) -> tuple[bytes, ...]:
+        """Return the signing key, and behind it the one before, which still opens what it has sealed."""
+        previous = self.jwt_secret_previous
+        return (self.signing_key(), previous.get_secret_value().encode()) if previous else (self.signing_key(),)
+
+    def buybuddy_url(self) -> str | None:
+        """Return where Buybuddy's API is; None when sign-in there is not turned on.
+
+        Raises: Misconfigured when passwords would go over the network in the clear.
+        """
+        url = self.buybuddy_api_url
+        if url is None:
+            return None
+        if url.scheme != "https" and url.host not in ("localhost", "127.0.0.1", "[::1]"):
+            raise Misconfigured("BUYBUDDY_API_URL must begin with https://: passwords are sent to it.")
+        return str(url).rstrip("/")
 
 
 def read_or_create_secret(path: Path) -> str:

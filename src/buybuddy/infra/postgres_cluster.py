@@ -18,17 +18,24 @@ _HBA = (
     "# Written by the platform: only this machine, only with the password.\nhost all all 127.0.0.1/32 scram-sha-256\n"
 )
 _ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"}
+
+
+def shared_buffers_mb(memory_bytes: int) -> int:
+    """Return how much to cache: an eighth of the machine's memory, from 128 MB to 2 GB; it is taken as it is used."""
+    return max(128, min(memory_bytes // 8 // 2**20, 2048))
+
+
 _SETTINGS = {
     # Durable: an acknowledged row survives the loss of power.
     "fsync": "on",
     "synchronous_commit": "on",
     "full_page_writes": "on",
     # One small machine that does other work as well.
-    "shared_buffers": "128MB",
+    "shared_buffers": f"{shared_buffers_mb(os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES'))}MB",
     "max_connections": "100",
     "work_mem": "8MB",
     "maintenance_work_mem": "128MB",
-    "effective_cache_size": "1GB",
+    "effective_cache_size": "2GB",
     "max_wal_size": "1GB",
     "random_page_cost": "1.1",
     "jit": "off",

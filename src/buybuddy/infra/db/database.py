@@ -1,15 +1,19 @@
 """The connection pool and the one place where a transaction is committed."""
 
+import datetime as dt
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import psycopg
-from sqlalchemy import text
+from sqlalchemy import event, func, select, text
 from sqlalchemy.engine import make_url
+from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from buybuddy.errors import Unavailable
+from buybuddy.infra.db.app_role import TAKE_APP_ROLE
 from buybuddy.infra.db.outbox import flush_events
 
 Session = AsyncSession
@@ -31,8 +35,13 @@ class Database:
             max_overflow=pool_size,
             pool_timeout=10,
             pool_pre_ping=True,
-            connect_args={"connect_timeout": 5, "options": "-c statement_timeout=60000 -c timezone=UTC"},
+            hide_parameters=True,  # in errors, which are logged: among them are hashes of passwords
+            connect_args={
+                "connect_timeout": 5,
+                "options": "-c statement_timeout=60000 -c timezone=UTC",
+            },
         )
+        event.listen(self._engine.sync_engine, "connect", _take_app_role)
         self._sessions = async_sessionmaker(self._engine, expire_on_commit=False, autoflush=True)
 
     @asynccontextmanager
@@ -64,3 +73,16 @@ class Database:
 
     async def close(self) -> None:
         await self._engine.dispose()
+
+
+def _take_app_role(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+    cursor = connection.cursor()
+    cursor.execute(TAKE_APP_ROLE)
+    cursor.close()
+    connection.commit()
+
+
+async def database_now(session: Session) -> dt.datetime:
+    """Return the time by the only clock that counts."""
+    now: dt.datetime = (await session.execute(select(func.clock_timestamp()))).scalar_one()
+    return now

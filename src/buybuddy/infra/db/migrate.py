@@ -11,6 +11,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import OperationalError
 
 from buybuddy.errors import Unavailable
+from buybuddy.infra.db.app_role import prepare_app_role
 
 MIGRATION_LOCK_ID = 0x62756464_0002
 
@@ -32,6 +33,7 @@ def upgrade_schema(dsn: str) -> None:
             connection.commit()
             command.upgrade(alembic_config(connection), "head")
             connection.commit()
+            prepare_app_role(connection)
     except OperationalError as error:
         raise Unavailable(f"The database cannot be reached: {error.orig}") from error
     finally:

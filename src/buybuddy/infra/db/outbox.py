@@ -18,9 +18,11 @@ from sqlalchemy.orm import Mapped, mapped_column
 from buybuddy.infra.db.base import Base, CreatedAt, new_id
 
 EVENT_CHANNEL = "buybuddy_events"
+AUDIENCE = "audience_user_id"  # in a payload: the one user whose streams are told
 EVENT_LOCK_ID = 0x62756464_0001
 
-Topic = Literal["job", "video", "product", "activity"]
+Topic = Literal["job", "video", "product", "dataset", "lock", "presence", "notification", "account", "activity"]
+EMIT = text("SELECT emit_events(:lock, :channel, CAST(:events AS jsonb))")
 
 
 class EventRow(Base, CreatedAt):
@@ -34,7 +36,12 @@ class EventRow(Base, CreatedAt):
 
 class AuditRow(Base):
     __tablename__ = "audit_events"
-    __table_args__ = (Index("ix_audit_events_at", "at"), Index("ix_audit_events_subject", "subject_kind", "subject_id"))
+    __table_args__ = (
+        Index("ix_audit_events_at", "at", "id"),
+        Index("ix_audit_events_subject", "subject_kind", "subject_id", "at", "id"),
+        Index("ix_audit_events_actor", "actor_name", "at", "id"),
+        Index("ix_audit_events_action", "action", "at", "id"),
+    )
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=new_id)
     at: Mapped[dt.datetime] = mapped_column(server_default=text("clock_timestamp()"))
@@ -105,9 +112,4 @@ async def flush_events(session: AsyncSession) -> None:
     if not events:
         return
     await session.flush()
-    await session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": EVENT_LOCK_ID})
-    await session.execute(
-        text("INSERT INTO events (topic, payload) VALUES (:topic, CAST(:payload AS jsonb))"),
-        [{"topic": topic, "payload": json.dumps(payload)} for topic, payload in events],
-    )
-    await session.execute(text(f"NOTIFY {EVENT_CHANNEL}"))
+    await session.execute(EMIT, {"lock": EVENT_LOCK_ID, "channel": EVENT_CHANNEL, "events": json.dumps(events)})
