@@ -9,7 +9,8 @@ from buybuddy.infra.db import Session
 from buybuddy.infra.http.platform import Platform
 
 
-def get_platform(request: Request) -> Platform:
+async def get_platform(request: Request) -> Platform:
+    # Not a plain function: those are sent through a thread each.
     platform: Platform = request.app.state.platform
     return platform
 

@@ -9,6 +9,7 @@ from sqlalchemy import text
 from buybuddy.errors import Unavailable
 from buybuddy.infra.db.migrate import head_revision
 from buybuddy.infra.http.dependencies import PlatformDep
+from buybuddy.infra.http.problems import refusals
 
 router = APIRouter(tags=["health"])
 
@@ -35,7 +36,7 @@ async def get_health() -> Health:
     return Health()
 
 
-@router.get("/ready", operation_id="getReadiness")
+@router.get("/ready", operation_id="getReadiness", responses=refusals(NotReady))
 async def get_readiness(platform: PlatformDep) -> Readiness:
     """Say whether requests can be served; 503 names what is missing."""
     try:

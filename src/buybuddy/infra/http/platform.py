@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from buybuddy.infra.db import Database
 from buybuddy.infra.db.event_feed import EventFeed
+from buybuddy.infra.db.reader import Reader
 from buybuddy.infra.executors import Executor
 from buybuddy.infra.queue import JobQueue
 from buybuddy.infra.storage import LinkSigner, ObjectStorage
@@ -20,6 +21,7 @@ class Platform:
 
     settings: Settings
     db: Database
+    reader: Reader
     storage: ObjectStorage
     links: LinkSigner
     queue: JobQueue

@@ -1,16 +1,41 @@
 """Errors as RFC 9457 problem documents."""
 
+from typing import Any
+
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
 from buybuddy.errors import BuybuddyError, LoginThrottled, QueueFull, Unavailable
 
 MEDIA_TYPE = "application/problem+json"
+VALIDATION_FAILED = "VALIDATION_FAILED"
 RETRY_AFTER_S: dict[type[BuybuddyError], int] = {QueueFull: 5, Unavailable: 2}
+
+# What examples in the API's description show.
+EXAMPLE_DETAILS = {
+    "NOT_AUTHENTICATED": "Sign in first.",
+    "INVALID_CREDENTIALS": "User name or password is wrong.",
+    "NOT_ALLOWED": "This needs the role operator; you are viewer.",
+    "NOT_FOUND": "There is no such product.",
+    "CONFLICT": "It was changed since you read it.",
+    "QUEUE_FULL": "All slots are taken; try again when a job has ended.",
+    "VALIDATION_FAILED": "query.limit: Input should be less than or equal to 100",
+    "INVALID_INPUT": "Pages go down to row 10000; follow next_cursor to go deeper, or filter.",
+    "BAD_CURSOR": "This cursor is not one of this list.",
+    "PRECONDITION_REQUIRED": "Say which version was edited: `version` in the body, or If-Match.",
+    "UNAVAILABLE": "The database cannot be reached now.",
+    "PAYLOAD_TOO_LARGE": "The file is larger than 40 MiB.",
+    "INTERNAL": "Something went wrong here; the log has the details.",
+}
+EXAMPLE_FIELDS: dict[str, dict[str, Any]] = {
+    "CONFLICT": {"current_version": 4, "changed_by": "ayse"},
+    "VALIDATION_FAILED": {"errors": [{"where": "query.limit", "what": "Input should be less than or equal to 100"}]},
+    "QUEUE_FULL": {"error": "QUEUE_FULL", "job_type": "video_processing", "max_concurrent": 2, "current_count": 2},
+}
 
 log = structlog.get_logger(__name__)
 
@@ -20,19 +45,48 @@ class Problem(BaseModel):
 
     model_config = ConfigDict(extra="allow")
 
-    type: str
-    title: str
-    status: int
-    detail: str
-    code: str
+    type: str = Field(examples=["urn:buybuddy:problem:not_found"])
+    title: str = Field(examples=["Not found"])
+    status: int = Field(examples=[404])
+    detail: str = Field(description="A sentence that a person can act on.", examples=["There is no such product."])
+    code: str = Field(description="What programs go by.", examples=["NOT_FOUND"])
+
+
+def refusals(*errors: type[BuybuddyError]) -> dict[int | str, dict[str, Any]]:
+    """Describe a route's own errors for its `responses=`; those of every route (api.py) are not repeated."""
+    by_status: dict[int, list[type[BuybuddyError]]] = {}
+    for error in errors:
+        by_status.setdefault(error.http_status, []).append(error)
+    return {status: describe_problem(status, [error.code for error in kinds]) for status, kinds in by_status.items()}
+
+
+def describe_problem(status: int, codes: list[str]) -> dict[str, Any]:
+    """Build the OpenAPI response object of problem documents with these codes, each with an example."""
+    examples = {}
+    for code in codes:
+        problem = Problem(type=_type_of(code), title=_title_of(code), status=status, detail=_detail_of(code), code=code)
+        examples[code] = {"value": problem.model_dump() | EXAMPLE_FIELDS.get(code, {})}
+    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}, "examples": examples}}
+    return {"description": ", ".join(codes), "content": content}
+
+
+def _detail_of(code: str) -> str:
+    return EXAMPLE_DETAILS.get(code, f"{_title_of(code)}.")
+
+
+def _type_of(code: str) -> str:
+    return f"urn:buybuddy:problem:{code.lower()}"
+
+
+def _title_of(code: str) -> str:
+    return code.replace("_", " ").capitalize()
 
 
 def problem_response(
     status: int, code: str, detail: str, headers: dict[str, str] | None = None, **fields: object
 ) -> JSONResponse:
     """Build the answer for a problem."""
-    title = code.replace("_", " ").capitalize()
-    problem = Problem(type=f"urn:buybuddy:problem:{code.lower()}", title=title, status=status, detail=detail, code=code)
+    problem = Problem(type=_type_of(code), title=_title_of(code), status=status, detail=detail, code=code)
     content = {**fields, **problem.model_dump()}
     return JSONResponse(content, status_code=status, media_type=MEDIA_TYPE, headers=headers)
 
@@ -56,7 +110,7 @@ def add_problem_handlers(app: FastAPI) -> None:
     async def invalid(_: Request, error: RequestValidationError) -> JSONResponse:
         errors = [{"where": ".".join(str(part) for part in e["loc"]), "what": e["msg"]} for e in error.errors()]
         detail = "; ".join(f"{e['where']}: {e['what']}" for e in errors)
-        return problem_response(422, "VALIDATION_FAILED", detail, errors=errors)
+        return problem_response(422, VALIDATION_FAILED, detail, errors=errors)
 
     @app.exception_handler(HTTPException)
     async def from_framework(_: Request, error: HTTPException) -> JSONResponse:

@@ -4,11 +4,13 @@ import base64
 import hashlib
 import hmac
 import time
+from functools import lru_cache
 
 from buybuddy.errors import NotAllowed
 from buybuddy.infra.storage.keys import checked_key
 
 LINK_LIFETIME_S = 6 * 3600
+LINKS_REMEMBERED = 50_000
 MEDIA_ROUTE = "/media"
 
 
@@ -20,11 +22,15 @@ class LinkSigner:
 
     def __init__(self, key: bytes) -> None:
         self._key = hashlib.sha256(b"media-link:" + key).digest()
+        # A list's links are the same for an hour: remembering them costs less than signing them again.
+        self._link = lru_cache(LINKS_REMEMBERED)(self._make_link)
 
     def sign(self, key: str, *, now_s: float | None = None) -> str:
         """Return a link that works for at least LINK_LIFETIME_S."""
         now = time.time() if now_s is None else now_s
-        expiry = (int(now + LINK_LIFETIME_S) // 3600 + 1) * 3600
+        return self._link(key, (int(now + LINK_LIFETIME_S) // 3600 + 1) * 3600)
+
+    def _make_link(self, key: str, expiry: int) -> str:
         return f"{MEDIA_ROUTE}/{expiry:x}.{self._signature(expiry, key)}/{key}"
 
     def verify(self, token: str, key: str, *, now_s: float | None = None) -> str:
