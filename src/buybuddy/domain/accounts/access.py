@@ -5,28 +5,55 @@ from dataclasses import dataclass
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from fastapi import Depends, Request
+from fastapi import Depends, FastAPI, Request
+from fastapi.routing import APIRoute, iter_route_contexts
 
-from buybuddy.domain.accounts import repository
+from buybuddy.domain.accounts import identity_repository
+from buybuddy.domain.accounts.identity_repository import Account, FoundSession
 from buybuddy.domain.accounts.passwords import Passwords
-from buybuddy.domain.accounts.rules import API_KEY_PREFIX, Role, allows, hash_secret
-from buybuddy.domain.accounts.tables import User
+from buybuddy.domain.accounts.rules import (
+    API_KEY_PREFIX,
+    OPEN_TO_KEYS,
+    PEOPLE_ONLY_TAGS,
+    Role,
+    allows,
+    hash_secret,
+    lesser,
+    missing_scope,
+)
 from buybuddy.errors import NotAllowed, NotAuthenticated
-from buybuddy.infra.db import Actor, Session
-from buybuddy.infra.http import PlatformDep
+from buybuddy.infra.db import Actor
+from buybuddy.infra.http import Platform, PlatformDep
 
 COOKIE_NAME = "buybuddy_session"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
+class OutOfScope(NotAllowed):
+    """A key was used for an area that it is not for."""
+
+    code = "OUT_OF_SCOPE"
+
+
 @dataclass(frozen=True)
 class Principal:
-    """Who is asking. `session_id` is None for an API key."""
+    """Who is asking.
 
-    user: User
+    Args:
+        role: the user's, or a key's lesser one.
+        session_id: None for an API key.
+        scopes: the areas that a key is limited to; None without a limit.
+        is_console: by the key of this machine's command line, which may do what only people may.
+        key_id: None for a session.
+    """
+
+    user: Account
     role: Role
     session_id: uuid.UUID | None
     is_api_key: bool = False
+    scopes: frozenset[str] | None = None
+    is_console: bool = False
+    key_id: uuid.UUID | None = None
 
     @property
     def actor(self) -> Actor:
@@ -46,7 +73,7 @@ def cookie_name(request: Request) -> str:
     return f"__Host-{COOKIE_NAME}" if request.url.scheme == "https" else COOKIE_NAME
 
 
-async def authenticate(request: Request, session: Session) -> Principal:
+async def authenticate(request: Request, platform: Platform) -> Principal:
     """Find out who is asking; with an Authorization header present, cookies are ignored.
 
     Raises: NotAuthenticated, NotAllowed for a cross-site write.
@@ -56,27 +83,36 @@ async def authenticate(request: Request, session: Session) -> Principal:
         scheme, _, token = header.partition(" ")
         if scheme.lower() != "bearer" or not token:
             raise NotAuthenticated("The Authorization header must be 'Bearer' and a token.")
-        return await _by_bearer(session, token.strip())
+        return await _by_bearer(platform, token.strip())
     cookie = request.cookies.get(cookie_name(request))
     if not cookie:
         raise NotAuthenticated("Sign in first.")
-    found = await repository.find_by_cookie(session, hash_secret(cookie))
+    found = await identity_repository.find_by_cookie(platform.reader, hash_secret(cookie))
     if found is None:
         raise NotAuthenticated("The session has ended; sign in again.")
     _refuse_cross_site(request)
-    return Principal(found[0], _role(found[0].role), found[1].id)
+    return await _of_session(platform, found)
 
 
-async def _by_bearer(session: Session, token: str) -> Principal:
+async def _by_bearer(platform: Platform, token: str) -> Principal:
     if token.startswith(API_KEY_PREFIX):
-        by_key = await repository.find_by_api_key(session, hash_secret(token))
-        if by_key is not None:
-            user, key = by_key
-            role = key.role if allows(user.role, key.role) else user.role
-            return Principal(user, _role(role), None, is_api_key=True)
-    elif (by_token := await repository.find_by_bearer(session, hash_secret(token))) is not None:
-        return Principal(by_token[0], _role(by_token[0].role), by_token[1].id)
+        key = await identity_repository.find_by_api_key(platform.reader, hash_secret(token))
+        if key is not None:
+            if key.is_seen_late:
+                async with platform.db.transaction() as session:
+                    await identity_repository.note_key_used(session, key.key_id)
+            role = lesser(key.role, key.account.role)
+            return Principal(key.account, role, None, True, key.scopes, key.is_console, key.key_id)
+    elif (found := await identity_repository.find_by_bearer(platform.reader, hash_secret(token))) is not None:
+        return await _of_session(platform, found)
     raise NotAuthenticated("The token is not valid, or no longer.")
+
+
+async def _of_session(platform: Platform, found: FoundSession) -> Principal:
+    if found.is_seen_late:
+        async with platform.db.transaction() as session:
+            await identity_repository.note_session_seen(session, found.session_id)
+    return Principal(found.account, found.account.role, found.session_id)
 
 
 def _refuse_cross_site(request: Request) -> None:
@@ -93,19 +129,56 @@ def _refuse_cross_site(request: Request) -> None:
         raise NotAllowed("This request came from another site.")
 
 
-def _role(role: str) -> Role:
-    return role  # type: ignore[return-value]  # the table's check constraint allows these only
+def _refuse_key(request: Request, principal: Principal) -> None:
+    """Keep a key out of what only people may do, and out of the areas that it is not for."""
+    if not principal.is_api_key or principal.is_console:
+        return
+    known = _routes_by_endpoint(request.app).get(request.scope["endpoint"])
+    if known is None:
+        raise NotAllowed("This is not open to API keys.")
+    if known.operation_id in OPEN_TO_KEYS:
+        return
+    if not PEOPLE_ONLY_TAGS.isdisjoint(known.tags):
+        raise NotAllowed("An API key cannot manage accounts, sessions or keys; sign in for that.")
+    area = missing_scope(principal.scopes, known.tags)
+    if area is not None:
+        raise OutOfScope(f"This needs a key with the scope {area}.", needed_scope=area)
+
+
+@dataclass(frozen=True)
+class _KnownRoute:
+    operation_id: str | None
+    tags: tuple[str, ...]
+
+
+def _routes_by_endpoint(app: FastAPI) -> dict[object, _KnownRoute]:
+    """Return every route by its function, with the tags of the routers around it; read off the application once."""
+    known: dict[object, _KnownRoute] | None = getattr(app.state, "routes_by_endpoint", None)
+    if known is None:
+        known = {
+            context.endpoint: _KnownRoute(context.operation_id, tuple(str(tag) for tag in context.tags or ()))
+            for context in iter_route_contexts(app.routes)
+            if context.endpoint is not None and isinstance(context.original_route, APIRoute)
+        }
+        app.state.routes_by_endpoint = known
+    return known
 
 
 class Requires:
-    """Dependency: the asker has at least this role. tests/contract/test_access.py finds routes without one."""
+    """Dependency: the asker has at least this role, and a key the scope. tests/contract/test_access.py walks them all.
+
+    A route has the router's and its own; who is asking is found out once.
+    """
 
     def __init__(self, role: Role) -> None:
         self.role = role
 
     async def __call__(self, request: Request, platform: PlatformDep) -> Principal:
-        async with platform.db.transaction() as session:
-            principal = await authenticate(request, session)
+        principal: Principal | None = getattr(request.state, "principal", None)
+        if principal is None:
+            principal = await authenticate(request, platform)
+            _refuse_key(request, principal)
+            request.state.principal = principal
         if not allows(principal.role, self.role):
             raise NotAllowed(f"This needs the role {self.role}; you are {principal.role}.")
         return principal

@@ -3,13 +3,51 @@
 import datetime as dt
 import uuid
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import Select, delete, func, select
 
 from buybuddy.infra.db import Session
 from buybuddy.infra.db.outbox import AuditRow, EventRow
+from buybuddy.infra.db.pages import Order, Slice, Window, read_page
 
 EVENTS_KEPT_FOR = dt.timedelta(hours=24)
+NEWEST_ENTRY = Order("newest", (AuditRow.at, AuditRow.id), is_descending=True)
+
+
+@dataclass(frozen=True)
+class AuditFilters:
+    """Which entries of the audit trail are meant; None leaves a filter out."""
+
+    subject_kind: str | None = None
+    subject_id: uuid.UUID | None = None
+    actor: str | None = None
+    action: str | None = None
+    since: dt.datetime | None = None
+    until: dt.datetime | None = None
+
+
+async def list_audit(session: Session, wanted: AuditFilters, window: Window) -> Slice[AuditRow]:
+    """List entries, newest first; a row's history, an actor's and an action's are read from an index each."""
+    return await read_page(session, audit_statement(wanted), NEWEST_ENTRY, window)
+
+
+def audit_statement(wanted: AuditFilters) -> Select[AuditRow]:
+    """Build the selection of the entries that are meant."""
+    statement = select(AuditRow)
+    for column, value in (
+        (AuditRow.subject_kind, wanted.subject_kind),
+        (AuditRow.subject_id, wanted.subject_id),
+        (AuditRow.actor_name, wanted.actor),
+        (AuditRow.action, wanted.action),
+    ):
+        if value is not None:
+            statement = statement.where(column == value)
+    if wanted.since is not None:
+        statement = statement.where(AuditRow.at >= wanted.since)
+    if wanted.until is not None:
+        statement = statement.where(AuditRow.at < wanted.until)
+    return statement
 
 
 async def list_recent(session: Session, limit: int) -> Sequence[AuditRow]:
@@ -18,6 +56,12 @@ async def list_recent(session: Session, limit: int) -> Sequence[AuditRow]:
 
 async def find_entry(session: Session, entry_id: uuid.UUID) -> AuditRow | None:
     return await session.get(AuditRow, entry_id)
+
+
+async def find_last_change(session: Session, kind: str, subject_id: uuid.UUID) -> AuditRow | None:
+    """Return the newest entry about a row."""
+    wanted = select(AuditRow).where(AuditRow.subject_kind == kind, AuditRow.subject_id == subject_id)
+    return await session.scalar(wanted.order_by(AuditRow.at.desc()).limit(1))
 
 
 async def forget_old_events(session: Session) -> None:
