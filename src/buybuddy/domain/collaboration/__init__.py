@@ -1,0 +1,1 @@
+"""Working together: locks, presence, notifications."""
