@@ -3,18 +3,22 @@
 videos ── video_processing ──▶ products (frames, metadata) ── embedding_extraction ──▶ embeddings ──▶ search
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
+from buybuddy.domain.collaboration import sweeping as collaboration
+from buybuddy.domain.collaboration.notification_service import notify
 from buybuddy.domain.embeddings import service as embeddings
-from buybuddy.domain.jobs.service import JobBoard
+from buybuddy.domain.jobs.batches import BatchStep
+from buybuddy.domain.jobs.board import JobBoard
 from buybuddy.domain.jobs.tables import Job
+from buybuddy.domain.products import bulk, import_apply, imports
 from buybuddy.domain.products import service as products
 from buybuddy.domain.videos import service as videos
 from buybuddy.errors import StageFailed
 from buybuddy.infra.db import Session, Subject
 from buybuddy.infra.queue import JobQueue
 from buybuddy.infra.storage import ObjectStorage
-from buybuddy.stages.specs import EmbedImagesResult, Result, SegmentVideoResult
+from buybuddy.stages.specs import BatchResult, EmbedImagesResult, Result, SegmentVideoResult
 
 
 def build_board(queue: JobQueue) -> JobBoard:
@@ -23,9 +27,12 @@ def build_board(queue: JobQueue) -> JobBoard:
 
 
 async def follow_change(session: Session, job: Job) -> None:
-    """Keep what a job works on in step with it."""
+    """Keep what a job works on in step with it, and tell whoever asked for it how it ended."""
     if job.type == "video_processing":
         await videos.follow_job(session, job)
+    if job.status in ("completed", "failed") and job.created_by is not None:
+        what = {"job_type": job.type, "error": job.error_message}
+        await notify(session, job.created_by, f"job.{job.status}", Subject("job", job.id, job.subject_label), what)
 
 
 def build_apply_result(board: JobBoard, storage: ObjectStorage) -> Callable[[Session, Job, Result], Awaitable[None]]:
@@ -38,7 +45,24 @@ def build_apply_result(board: JobBoard, storage: ObjectStorage) -> Callable[[Ses
             await embeddings.embed_new_images(session, board, entry.new_images, subject, job.id)
         elif isinstance(result, EmbedImagesResult):
             await embeddings.apply_embeddings(session, storage, job, result)
+        elif isinstance(result, BatchResult):
+            return  # each batch has written its own part
         else:
             raise StageFailed(f"No step takes a {type(result).__name__}.")
 
     return apply_result
+
+
+# Work that is done in the worker, batch by batch, by the name of its Spec.
+BATCH_STEPS: Mapping[str, BatchStep] = {
+    "bulk_delete": bulk.do_batch,
+    "bulk_edit": bulk.do_batch,
+    "import_products": import_apply.apply_batch,
+}
+
+
+async def forget_old_work(session: Session) -> None:
+    """Forget what was kept, or held, for a while only; called by the worker's sweep."""
+    await collaboration.sweep(session)
+    await bulk.forget_old_operations(session)
+    await imports.forget_old_imports(session)

@@ -10,9 +10,10 @@ from buybuddy.connections import database_url, open_storage, stage_setup
 from buybuddy.domain.activity import repository as activity
 from buybuddy.domain.jobs.runner import JobRunner
 from buybuddy.errors import Unavailable
-from buybuddy.flow import build_apply_result, build_board
+from buybuddy.flow import BATCH_STEPS, build_apply_result, build_board, forget_old_work
 from buybuddy.infra.db import Database
 from buybuddy.infra.db.sign_of_life import SignOfLife
+from buybuddy.infra.db.tallies import fold_tallies
 from buybuddy.infra.executors import LocalExecutor
 from buybuddy.infra.logs import configure_logs
 from buybuddy.infra.queue import JobQueue
@@ -30,7 +31,7 @@ async def run_worker(settings: Settings) -> None:
     board = build_board(queue)
     executor = LocalExecutor(stage_setup(settings), n_processes=settings.stage_processes)
     life = SignOfLife(db)
-    runner = JobRunner(db, storage, board, executor, build_apply_result(board, storage), life.number)
+    runner = JobRunner(db, storage, board, executor, build_apply_result(board, storage), life.number, BATCH_STEPS)
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
@@ -58,6 +59,8 @@ async def _sweep(db: Database, runner: JobRunner) -> None:
             await runner.sweep()
             async with db.transaction() as session:
                 await activity.forget_old_events(session)
+                await fold_tallies(session)
+                await forget_old_work(session)
         except Unavailable as error:
             log.warning("sweep.skipped", detail=error.detail)
         await asyncio.sleep(SWEEP_INTERVAL_S)

@@ -241,5 +241,56 @@ class EmbedQueryResult(Payload):
         return {"n_vectors": len(self.vectors), "encoder": self.encoder.name}
 
 
-Spec = SegmentVideoSpec | EmbedImagesSpec | EmbedQuerySpec
-Result = SegmentVideoResult | EmbedImagesResult | EmbedQueryResult
+# --- batch work: no stage, its work is in the database (domain/jobs/batches.py) --------------------------------------
+
+
+class BulkDeleteSpec(Payload):
+    """Remove the products that were noted for it (bulk_items)."""
+
+    stage: Literal["bulk_delete"] = "bulk_delete"
+    bulk_id: str
+    output_prefix: str
+
+
+class BulkEditSpec(Payload):
+    """Change the products that were noted for it (bulk_items)."""
+
+    stage: Literal["bulk_edit"] = "bulk_edit"
+    bulk_id: str
+    output_prefix: str
+
+
+class ImportSpec(Payload):
+    """Apply the rows of an import as they were previewed (product_import_rows)."""
+
+    stage: Literal["import_products"] = "import_products"
+    import_id: str
+    output_prefix: str
+
+
+class ItemFailure(Payload):
+    """One row that was left as it is, and why."""
+
+    item: str = Field(description="A product's id, or the number of a row in a file.")
+    label: str
+    reason: str
+
+
+class BatchResult(Payload):
+    """How many rows were done and how many were not, the first of those with their reasons."""
+
+    stage: Literal["batch"] = "batch"
+    n_done: int
+    n_failed: int
+    failures: tuple[ItemFailure, ...] = ()
+
+    def summary(self) -> dict[str, object]:
+        """Return what a job shows of it."""
+        failures = [failure.model_dump() for failure in self.failures]
+        return {"n_done": self.n_done, "n_failed": self.n_failed, "failures": failures}
+
+
+StageSpec = SegmentVideoSpec | EmbedImagesSpec | EmbedQuerySpec
+BatchSpec = BulkDeleteSpec | BulkEditSpec | ImportSpec
+Spec = StageSpec | BatchSpec
+Result = SegmentVideoResult | EmbedImagesResult | EmbedQueryResult | BatchResult

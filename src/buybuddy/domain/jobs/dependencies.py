@@ -4,10 +4,10 @@ from typing import Annotated
 
 from fastapi import Depends, Header, Request
 
-from buybuddy.domain.jobs.service import JobBoard
+from buybuddy.domain.jobs.board import JobBoard
 
 
-def get_board(request: Request) -> JobBoard:
+async def get_board(request: Request) -> JobBoard:
     board: JobBoard = request.app.state.board
     return board
 

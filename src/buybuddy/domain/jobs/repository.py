@@ -11,17 +11,21 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from buybuddy.domain.jobs.rules import ACTIVE, DEAD_AFTER_S, STALLED_AFTER_S
 from buybuddy.domain.jobs.tables import Job, JobLimit, JobLog
 from buybuddy.infra.db import Session
+from buybuddy.infra.db.pages import Order, Slice, Window, read_page
 from buybuddy.infra.db.sign_of_life import has_no_sign_of_life
 
 SLOT_LOCK_CLASS = 0x6A6F  # pg_advisory_xact_lock(class, type): jobs of one type take and give back slots one by one
 SWEEP_LOCK_ID = 0x62756464_0003
 NOW = func.clock_timestamp()
+NEWEST_FIRST = Order("-created_at", (Job.created_at, Job.id), is_descending=True)
+LOG_ORDER = Order("id", (JobLog.id,))
 
 
 @dataclass(frozen=True)
 class Slots:
     max_concurrent: int
     current_count: int
+    counted_at: dt.datetime
 
     @property
     def n_free(self) -> int:
@@ -33,11 +37,11 @@ async def lock_slots(session: Session, job_type: str) -> Slots:
     await session.execute(
         text("SELECT pg_advisory_xact_lock(:class, hashtext(:type))"), {"class": SLOT_LOCK_CLASS, "type": job_type}
     )
-    maximum = await session.scalar(select(JobLimit.max_concurrent).where(JobLimit.type == job_type))
-    running = await session.scalar(
-        select(func.count()).where(Job.type == job_type, Job.status.in_(("queued", "processing")))
-    )
-    return Slots(max_concurrent=maximum or 1, current_count=running or 0)
+    # After the lock, and not in its statement: a statement sees what was committed before it began.
+    running = select(func.count()).where(Job.type == job_type, Job.status.in_(("queued", "processing")))
+    maximum = select(JobLimit.max_concurrent).where(JobLimit.type == job_type)
+    row = (await session.execute(select(maximum.scalar_subquery(), running.scalar_subquery(), NOW))).one()
+    return Slots(max_concurrent=row[0] or 1, current_count=row[1], counted_at=row[2])
 
 
 async def find_job(session: Session, job_id: uuid.UUID) -> Job | None:
@@ -45,10 +49,22 @@ async def find_job(session: Session, job_id: uuid.UUID) -> Job | None:
 
 
 async def find_by_idempotency_key(session: Session, key: str) -> Sequence[Job]:
-    """Return the jobs of one request, keys `key:0`, `key:1` ...; a second such request waits."""
+    """Return the jobs of one request, keys `key:000000`, `key:000001` ...; a second such request waits."""
     await session.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))"), {"key": key})
-    wanted = Job.idempotency_key.like(f"{_escape_like(key)}:%", escape="\\")
+    wanted = Job.idempotency_key.like(f"{_escape_like(key)}:______", escape="\\")  # not `%`: a key may hold colons
     return (await session.scalars(select(Job).where(wanted).order_by(Job.idempotency_key))).all()
+
+
+async def lock_slots_of(session: Session, job_id: uuid.UUID) -> bool:
+    """Lock the slots of a job's type, like lock_slots, without counting them; False when there is no such job."""
+    statement = text("SELECT pg_advisory_xact_lock(:class, hashtext(type)) FROM jobs WHERE id = :id")
+    return (await session.execute(statement, {"class": SLOT_LOCK_CLASS, "id": job_id})).first() is not None
+
+
+async def write_locked(session: Session, job: Job, **values: object) -> Job:
+    """Update a job whose row is locked; its object shows the row as it is then."""
+    statement = update(Job).where(Job.id == job.id).values(**values).returning(Job)
+    return (await session.scalars(statement.execution_options(populate_existing=True))).one()
 
 
 async def lock_job(session: Session, job_id: uuid.UUID) -> Job | None:
@@ -121,16 +137,17 @@ async def list_unwoken(session: Session, awaited: set[uuid.UUID]) -> Sequence[Jo
     return (await session.scalars(statement.with_for_update(skip_locked=True).limit(100))).all()
 
 
-async def next_waiting(session: Session, job_type: str, limit: int) -> Sequence[Job]:
-    """Return the oldest jobs that wait for a slot, their rows locked."""
-    statement = (
-        select(Job)
-        .where(Job.type == job_type, Job.status == "pending")
-        .order_by(Job.created_at, Job.id)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    )
-    return (await session.scalars(statement)).all()
+async def promote_waiting(session: Session, job_type: str) -> Sequence[Job]:
+    """Queue the jobs that have waited longest for the slots that are free; the caller holds the slots' lock."""
+    running = select(func.count()).where(Job.type == job_type, Job.status.in_(("queued", "processing")))
+    maximum = select(JobLimit.max_concurrent).where(JobLimit.type == job_type)
+    n_free = func.greatest(maximum.scalar_subquery() - running.scalar_subquery(), 0)
+    waiting = select(Job.id).where(Job.type == job_type, Job.status == "pending").order_by(Job.created_at, Job.id)
+    # Read once: as a plain subquery it may be read again for each row, and then finds the next n_free every time.
+    chosen = waiting.limit(n_free).with_for_update(skip_locked=True).cte("chosen").prefix_with("MATERIALIZED")
+    statement = update(Job).where(Job.id.in_(select(chosen.c.id))).values(status="queued", queued_at=NOW).returning(Job)
+    promoted = (await session.scalars(statement.execution_options(populate_existing=True))).all()
+    return sorted(promoted, key=lambda job: (job.created_at, job.id))
 
 
 async def list_waiting_types(session: Session) -> Sequence[str]:
@@ -143,21 +160,17 @@ async def try_sweep_lock(session: Session) -> bool:
 
 
 async def list_jobs(
-    session: Session, *, job_type: str | None, status: str | None, parent_id: uuid.UUID | None, page: int, limit: int
-) -> tuple[Sequence[Job], int]:
-    """Return one page, newest first, and how many there are in all."""
-    conditions = [
-        condition
-        for condition in (
-            Job.type == job_type if job_type else None,
-            Job.status == status if status else None,
-            Job.parent_job_id == parent_id if parent_id else None,
-        )
-        if condition is not None
-    ]
-    total = await session.scalar(select(func.count()).select_from(Job).where(*conditions))
-    statement = select(Job).where(*conditions).order_by(Job.created_at.desc(), Job.id.desc())
-    return (await session.scalars(statement.offset((page - 1) * limit).limit(limit))).all(), total or 0
+    session: Session, *, job_type: str | None, status: str | None, parent_id: uuid.UUID | None, window: Window
+) -> Slice[Job]:
+    """Return one page, newest first."""
+    statement = select(Job)
+    if job_type:
+        statement = statement.where(Job.type == job_type)
+    if status:
+        statement = statement.where(Job.status == status)
+    if parent_id:
+        statement = statement.where(Job.parent_job_id == parent_id)
+    return await read_page(session, statement, NEWEST_FIRST, window)
 
 
 async def list_running(session: Session, limit: int) -> Sequence[Job]:
@@ -209,15 +222,9 @@ async def add_logs(session: Session, rows: list[dict[str, object]]) -> None:
     await session.execute(insert(JobLog), rows)
 
 
-async def list_logs(session: Session, job_id: uuid.UUID, page: int, limit: int) -> tuple[Sequence[JobLog], int]:
-    total = await session.scalar(select(func.count()).where(JobLog.job_id == job_id))
-    statement = select(JobLog).where(JobLog.job_id == job_id).order_by(JobLog.id).offset((page - 1) * limit)
-    return (await session.scalars(statement.limit(limit))).all(), total or 0
-
-
-async def database_now(session: Session) -> dt.datetime:
-    now: dt.datetime = (await session.execute(select(NOW))).scalar_one()
-    return now
+async def list_logs(session: Session, job_id: uuid.UUID, window: Window) -> Slice[JobLog]:
+    """Return one page of a job's log, oldest first."""
+    return await read_page(session, select(JobLog).where(JobLog.job_id == job_id), LOG_ORDER, window)
 
 
 def _escape_like(value: str) -> str:

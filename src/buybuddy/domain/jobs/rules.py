@@ -4,7 +4,9 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-JobType = Literal["video_processing", "augmentation", "training", "embedding_extraction", "matching"]
+JobType = Literal[
+    "video_processing", "augmentation", "training", "embedding_extraction", "matching", "catalogue_change"
+]  # fmt: skip
 JobStatus = Literal["pending", "queued", "processing", "completed", "failed", "cancelled"]
 JOB_TYPES: tuple[str, ...] = get_args(JobType)
 
@@ -18,8 +20,11 @@ FIRST_RETRY_S, LONGEST_RETRY_S = 1.0, 300.0
 
 
 def priority_of(job_type: str) -> int:
-    """Return how urgent a type is: a product that is done but cannot be found yet goes before the next video."""
-    return 10 if job_type == "embedding_extraction" else 0
+    """Return how urgent a type is: what somebody has just asked of the catalogue goes before everything else.
+
+    A product that is done but cannot be found yet goes before the next video.
+    """
+    return {"catalogue_change": 20, "embedding_extraction": 10}.get(job_type, 0)
 
 
 @dataclass(frozen=True)

@@ -4,14 +4,15 @@ import asyncio
 import contextlib
 import time
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
 import structlog
 
 from buybuddy.domain.jobs import repository, service
+from buybuddy.domain.jobs.batches import BatchStep, run_batches
+from buybuddy.domain.jobs.board import JobBoard
 from buybuddy.domain.jobs.rules import HEARTBEAT_S, PULSE_S
-from buybuddy.domain.jobs.service import JobBoard
 from buybuddy.domain.jobs.sweeping import sweep
 from buybuddy.domain.jobs.tables import Job
 from buybuddy.errors import BuybuddyError, StageCancelled, StageFailed, StaleAttempt, Unavailable
@@ -54,6 +55,7 @@ class JobRunner:
     Args:
         apply_result: writes what a result means, in the transaction that completes the job (flow.py).
         worker_no: the number of this worker's sign of life, by which its death is noticed at once.
+        batch_steps: the work that is done here, batch by batch, instead of by a stage; by its Spec's name (flow.py).
     """
 
     def __init__(
@@ -64,8 +66,10 @@ class JobRunner:
         executor: Executor,
         apply_result: ApplyResult,
         worker_no: int | None = None,
+        batch_steps: Mapping[str, BatchStep] | None = None,
     ) -> None:
         self._worker_no = worker_no
+        self._batch_steps = batch_steps or {}
         self._db, self._storage, self._board = db, storage, board
         self._executor, self._apply_result = executor, apply_result
         self._running: set[Attempt] = set()
@@ -107,9 +111,7 @@ class JobRunner:
         pulse = asyncio.create_task(self._pulse(attempt))
         try:
             try:
-                result = await self._executor.run(
-                    spec, attempt_id=f"{job.id}/{job.attempt}", listener=attempt, cancel=attempt.cancel
-                )
+                result = await self._work(job, spec, attempt)
             finally:
                 attempt.ended.set()
                 await pulse  # not cancelled: nobody could tell whether its last write was made
@@ -129,6 +131,13 @@ class JobRunner:
         finally:
             self._running.discard(attempt)
         await self._empty_trash()
+
+    async def _work(self, job: Job, spec: Spec, attempt: Attempt) -> Result:
+        step = self._batch_steps.get(spec.stage)
+        if step is not None:
+            return await run_batches(self._db, self._board, attempt.job_id, attempt.number, step, attempt.cancel)
+        name = f"{job.id}/{job.attempt}"
+        return await self._executor.run(spec, attempt_id=name, listener=attempt, cancel=attempt.cancel)
 
     async def _complete(self, job: Job, attempt: Attempt, result: Result, seconds: float) -> None:
         async with self._db.transaction() as session:

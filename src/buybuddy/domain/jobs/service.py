@@ -1,134 +1,47 @@
 """What can be done to jobs. A job's row, its slot and its queue entry change in one transaction.
 
 Everybody takes locks in one order, so that nobody waits in a circle: the slots of a type (types in the order of
-JOB_TYPES), then the job's row, then what it works on, and last the events' lock at the commit.
+JOB_TYPES), then the job's row, then what it works on, and last the events' lock at the commit. A batch (batches.py)
+begins with the job's row and takes no slots after it.
 """
 
 import datetime as dt
 import uuid
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 
 from buybuddy.domain.jobs import repository
+from buybuddy.domain.jobs.board import JobBoard, tell
+from buybuddy.domain.jobs.creation import NewJob, create_jobs
 from buybuddy.domain.jobs.repository import NOW
 from buybuddy.domain.jobs.rules import TERMINAL, JobType, Retry, priority_of, remaining_s, retry_after_failure
-from buybuddy.domain.jobs.schemas import JobOut
 from buybuddy.domain.jobs.tables import Job
-from buybuddy.errors import BuybuddyError, Conflict, NotFound, QueueFull, StaleAttempt
-from buybuddy.infra.db import Actor, Session, Subject, emit, new_id, record_audit
-from buybuddy.infra.queue import JobQueue
+from buybuddy.errors import BuybuddyError, Conflict, NotFound, StaleAttempt
+from buybuddy.infra.db import Actor, Session, Subject, new_id, record_audit
+from buybuddy.infra.db.database import database_now
 from buybuddy.stages.registry import SPEC
-from buybuddy.stages.specs import Result, Spec
-
-
-@dataclass(frozen=True)
-class JobBoard:
-    """What every change of a job needs: the queue, and who else must follow the change in the same transaction.
-
-    Args:
-        on_change: called with the job after each change; flow.py keeps the job's subject in step with it.
-    """
-
-    queue: JobQueue
-    on_change: Callable[[Session, Job], Awaitable[None]]
-
-
-@dataclass(frozen=True)
-class NewJob:
-    """A job to be created."""
-
-    type: JobType
-    subject: Subject
-    spec: Spec
-    id: uuid.UUID
-    parent_job_id: uuid.UUID | None = None
-
-
-async def create_jobs(
-    session: Session, board: JobBoard, new_jobs: Sequence[NewJob], actor: Actor, *, idempotency_key: str | None = None
-) -> list[Job]:
-    """Accept jobs of one type: as many as there are free slots are queued, the rest of the batch waits.
-
-    Raises: QueueFull when no slot is free at all (docs/decisions/0003-job-limits.md).
-    """
-    if not new_jobs:
-        return []
-    slots = await repository.lock_slots(session, new_jobs[0].type)
-    if idempotency_key and (earlier := await repository.find_by_idempotency_key(session, idempotency_key)):
-        return list(earlier)
-    if slots.n_free == 0:
-        raise QueueFull(
-            f"All {slots.max_concurrent} slots for {new_jobs[0].type} are taken; try again when one is free.",
-            error="QUEUE_FULL",
-            job_type=new_jobs[0].type,
-            max_concurrent=slots.max_concurrent,
-            current_count=slots.current_count,
-        )
-    return await _insert(session, board, new_jobs, actor, slots.n_free, idempotency_key)
-
-
-async def create_follow_up_jobs(session: Session, board: JobBoard, new_jobs: Sequence[NewJob]) -> list[Job]:
-    """Accept jobs that a finished one calls for: they are never refused, they wait for a slot."""
-    if not new_jobs:
-        return []
-    slots = await repository.lock_slots(session, new_jobs[0].type)
-    return await _insert(session, board, new_jobs, Actor.platform(), slots.n_free, None)
-
-
-async def _insert(
-    session: Session, board: JobBoard, new_jobs: Sequence[NewJob], actor: Actor, n_free: int, key: str | None
-) -> list[Job]:
-    rows = []
-    now = await repository.database_now(session)
-    for index, new in enumerate(new_jobs):
-        is_queued = index < n_free
-        job = Job(
-            id=new.id,
-            type=new.type,
-            status="queued" if is_queued else "pending",
-            queued_at=now if is_queued else None,
-            config=new.spec.model_dump(mode="json"),
-            parent_job_id=new.parent_job_id,
-            subject_kind=new.subject.kind,
-            subject_id=new.subject.id,
-            subject_label=new.subject.label,
-            idempotency_key=f"{key}:{index:06d}" if key else None,
-            trace_id=new_id().hex,
-            created_by=actor.id,
-            created_by_name=actor.name,
-        )
-        session.add(job)
-        rows.append(job)
-    await session.flush()
-    for job in rows:
-        await session.refresh(job)
-        if job.status == "queued":
-            await board.queue.enqueue(session, job.id, priority=priority_of(job.type))
-        await _tell(session, board, job)
-    return rows
+from buybuddy.stages.specs import Result
 
 
 async def claim(session: Session, board: JobBoard, job_id: uuid.UUID, worker_no: int | None = None) -> Job | None:
     """Start the next attempt, or None when there is nothing to do: somebody else has it, or it has ended."""
     job = await repository.claim(session, job_id, worker_no)
     if job is not None:
-        await _tell(session, board, job)
+        await tell(session, board, job)
     return job
 
 
 async def report_progress(
-    session: Session, board: JobBoard, job_id: uuid.UUID, attempt: int, fraction: float, step: str
+    session: Session, board: JobBoard, job_id: uuid.UUID, attempt: int, fraction: float, step: str, **more: object
 ) -> None:
-    """Show how far an attempt is. Raises: StaleAttempt."""
+    """Show how far an attempt is; `more` are columns to write with it. Raises: StaleAttempt."""
     job = await repository.find_job(session, job_id)
     if job is None or job.started_at is None:
         raise StaleAttempt("This attempt is no longer the running one.")
-    now = await repository.database_now(session)
+    now = await database_now(session)
     left = remaining_s(fraction=fraction, started_at=job.started_at, now=now)
-    await _tell(session, board,
+    await tell(session, board,
         await _write(
             session, job_id, attempt, progress=round(100 * fraction, 1), current_step=step, remaining_s=left,
-            heartbeat_at=NOW,
+            heartbeat_at=NOW, **more,
         ),
     )  # fmt: skip
 
@@ -161,7 +74,7 @@ async def complete(
         result=result.model_dump(mode="json"),
         completed_at=NOW,
     )
-    await _tell(session, board, job)
+    await tell(session, board, job)
     await promote(session, board, job.type)
     return job
 
@@ -208,11 +121,11 @@ async def request_cancel(session: Session, board: JobBoard, job_id: uuid.UUID, a
         raise Conflict(f"The job is already {job.status}.")
     record_audit(session, actor, "job.cancel", Subject("job", job.id, job.subject_label))
     if job.cancel_requested_at is None:
-        job.cancel_requested_at = await repository.database_now(session)
+        await repository.write_locked(session, job, cancel_requested_at=NOW)
     if job.status in ("pending", "queued"):
         await end_job(session, board, job, "cancelled", None, None)
     else:
-        await _refresh_and_tell(session, board, job)
+        await tell(session, board, job)
     return job
 
 
@@ -229,8 +142,16 @@ async def retry_job(session: Session, board: JobBoard, job_id: uuid.UUID, actor:
     record_audit(session, actor, "job.retry", Subject("job", job.id, job.subject_label))
     old_spec, new_job_id = SPEC.validate_python(job.config), new_id()
     spec = old_spec.model_copy(update={"output_prefix": old_spec.output_prefix.replace(str(job.id), str(new_job_id))})
-    new = NewJob(type=_job_type(job), subject=subject, spec=spec, id=new_job_id, parent_job_id=job.parent_job_id)
+    new = NewJob(_job_type(job), subject, spec, new_job_id, job.parent_job_id, job.checkpoint)
     return (await create_jobs(session, board, [new], actor))[0]
+
+
+async def lock_attempt_row(session: Session, job_id: uuid.UUID, attempt: int) -> Job:
+    """Lock the row of a running attempt: it stays the running one until this transaction ends. Raises: StaleAttempt."""
+    job = await repository.lock_job(session, job_id)
+    if job is None or job.attempt != attempt or job.status != "processing":
+        raise StaleAttempt("This attempt is no longer the running one.")
+    return job
 
 
 async def get_job(session: Session, job_id: uuid.UUID) -> Job:
@@ -242,28 +163,42 @@ async def get_job(session: Session, job_id: uuid.UUID) -> Job:
 
 
 async def promote(session: Session, board: JobBoard, job_type: str) -> None:
-    """Give free slots to the jobs that have waited longest."""
-    slots = await repository.lock_slots(session, job_type)
-    if slots.n_free == 0:
-        return
-    for job in await repository.next_waiting(session, job_type, slots.n_free):
-        job.status = "queued"
-        job.queued_at = await repository.database_now(session)
-        await _refresh_and_tell(session, board, job)
+    """Give free slots to the jobs that have waited longest; the caller holds the slots' lock."""
+    for job in await repository.promote_waiting(session, job_type):
+        await tell(session, board, job)
         await board.queue.enqueue(session, job.id, priority=priority_of(job.type))
+
+
+async def set_limit(session: Session, board: JobBoard, job_type: JobType, max_concurrent: int, actor: Actor) -> None:
+    """Change how many jobs of a type may run at once; those that wait for a slot get the new ones."""
+    before = (await repository.lock_slots(session, job_type)).max_concurrent
+    await repository.set_limit(session, job_type, max_concurrent)
+    record_audit(
+        session, actor, "job_limit.set", Subject("job_limit", None, job_type),
+        before={"max_concurrent": before}, after={"max_concurrent": max_concurrent},
+    )  # fmt: skip
+    await promote(session, board, job_type)
 
 
 async def requeue(
     session: Session, board: JobBoard, job: Job, retry: Retry, code: str | None, detail: str | None
 ) -> None:
     """Queue a locked job for its next attempt."""
-    now = await repository.database_now(session)
-    job.status, job.queued_at, job.heartbeat_at = "queued", now, None
-    job.run_after = now + dt.timedelta(seconds=retry.delay_s)
-    job.progress, job.remaining_s = 0, None
-    job.current_step = "waiting to be tried again" if detail else "waiting"
-    job.error_code, job.error_message = code, detail
-    await _refresh_and_tell(session, board, job)
+    await repository.write_locked(
+        session,
+        job,
+        status="queued",
+        n_crashes=job.n_crashes,
+        queued_at=NOW,
+        run_after=NOW + dt.timedelta(seconds=retry.delay_s),
+        heartbeat_at=None,
+        progress=0,
+        remaining_s=None,
+        current_step="waiting to be tried again" if detail else "waiting",
+        error_code=code,
+        error_message=detail,
+    )
+    await tell(session, board, job)
     await board.queue.enqueue(session, job.id, priority=priority_of(job.type), delay_s=retry.delay_s)
 
 
@@ -271,20 +206,23 @@ async def end_job(
     session: Session, board: JobBoard, job: Job, status: str, code: str | None, detail: str | None
 ) -> None:
     """End a locked job, and give its slot to the next."""
-    job.status, job.error_code, job.error_message = status, code, detail
-    job.current_step, job.remaining_s = None, None
-    job.completed_at = await repository.database_now(session)
-    await _refresh_and_tell(session, board, job)
+    await repository.write_locked(
+        session,
+        job,
+        status=status,
+        error_code=code,
+        error_message=detail,
+        current_step=None,
+        remaining_s=None,
+        completed_at=NOW,
+    )
+    await tell(session, board, job)
     await promote(session, board, job.type)
 
 
 async def _lock(session: Session, job_id: uuid.UUID) -> Job | None:
     """Lock the slots of the job's type, then its row."""
-    job = await repository.find_job(session, job_id)
-    if job is None:
-        return None
-    await repository.lock_slots(session, job.type)
-    return await repository.lock_job(session, job_id)
+    return await repository.lock_job(session, job_id) if await repository.lock_slots_of(session, job_id) else None
 
 
 async def _lock_attempt(session: Session, job_id: uuid.UUID, attempt: int) -> Job:
@@ -303,14 +241,3 @@ async def _write(session: Session, job_id: uuid.UUID, attempt: int, **values: ob
 
 def _job_type(job: Job) -> JobType:
     return job.type  # type: ignore[return-value]  # the table's check constraint allows these only
-
-
-async def _refresh_and_tell(session: Session, board: JobBoard, job: Job) -> None:
-    await session.flush()
-    await session.refresh(job)
-    await _tell(session, board, job)
-
-
-async def _tell(session: Session, board: JobBoard, job: Job) -> None:
-    await board.on_change(session, job)
-    emit(session, "job", JobOut.from_row(job).model_dump(mode="json"))

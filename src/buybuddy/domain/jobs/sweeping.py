@@ -1,8 +1,9 @@
 """Finding what crashes have left behind; run by every worker every few seconds, by one at a time."""
 
 from buybuddy.domain.jobs import repository
+from buybuddy.domain.jobs.board import JobBoard
 from buybuddy.domain.jobs.rules import JOB_TYPES, Retry, priority_of
-from buybuddy.domain.jobs.service import JobBoard, end_job, promote, requeue
+from buybuddy.domain.jobs.service import end_job, promote, requeue
 from buybuddy.domain.jobs.tables import Job
 from buybuddy.infra.db import Session
 

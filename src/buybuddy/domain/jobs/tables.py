@@ -17,13 +17,17 @@ class Job(Base, EditedRow):
     __tablename__ = "jobs"
     __table_args__ = (
         CheckConstraint(
-            "type IN ('video_processing','augmentation','training','embedding_extraction','matching')", name="type"
+            "type IN ('video_processing','augmentation','training','embedding_extraction','matching',"
+            "'catalogue_change')",
+            name="type",
         ),
         CheckConstraint("status IN ('pending','queued','processing','completed','failed','cancelled')", name="status"),
         CheckConstraint("progress BETWEEN 0 AND 100", name="progress"),
         Index("ix_jobs_active_type", "type", postgresql_where=text("status IN ('queued','processing')")),
         Index("ix_jobs_waiting", "type", "created_at", postgresql_where=text("status = 'pending'")),
-        Index("ix_jobs_created_at", text("created_at DESC"), text("id DESC")),
+        Index("ix_jobs_created_at", "created_at", "id"),
+        Index("ix_jobs_type_created", "type", "created_at", "id"),
+        Index("ix_jobs_status_created", "status", "created_at", "id"),
         Index("ix_jobs_subject", "subject_id", text("created_at DESC")),
         Index("ix_jobs_parent", "parent_job_id", postgresql_where=text("parent_job_id IS NOT NULL")),
     )
@@ -37,6 +41,7 @@ class Job(Base, EditedRow):
     remaining_s: Mapped[float | None]
     metrics: Mapped[dict[str, object]] = mapped_column(JSONB, server_default="{}")
     result: Mapped[dict[str, object] | None] = mapped_column(JSONB)
+    checkpoint: Mapped[dict[str, object] | None] = mapped_column(JSONB)
     error_code: Mapped[str | None]
     error_message: Mapped[str | None]
     executor: Mapped[str] = mapped_column(server_default="local")
