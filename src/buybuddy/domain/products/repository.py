@@ -2,23 +2,16 @@
 
 import uuid
 from collections.abc import Sequence
-from typing import Any
 
-from sqlalchemy import ColumnElement, Row, UnaryExpression, Uuid, delete, exists, func, literal, or_, select, text
+from sqlalchemy import ColumnElement, Float, Uuid, cast, delete, exists, func, literal, select
 from sqlalchemy.dialects.postgresql import insert
 
 from buybuddy.domain.products.tables import Product, ProductBarcode, ProductImage
 from buybuddy.infra.db import Session
+from buybuddy.infra.db.pages import Order, Slice, Window, read_page
 
-NOW = func.clock_timestamp()
-SORTS: dict[str, tuple[UnaryExpression[Any] | ColumnElement[Any], ...]] = {
-    "created_at": (Product.created_at.asc(), Product.id.asc()),
-    "-created_at": (Product.created_at.desc(), Product.id.desc()),
-    "-updated_at": (Product.updated_at.desc(), Product.id.desc()),
-    "product_name": (Product.product_name.asc().nulls_last(), Product.id.asc()),
-    "brand_name": (Product.brand_name.asc().nulls_last(), Product.id.asc()),
-    "-frame_count": (Product.frame_count.desc(), Product.id.desc()),
-}
+IMAGE_TYPES = ("synthetic", "real", "augmented")
+IMAGES_ORDER = Order("created_at", (ProductImage.created_at, ProductImage.id))
 
 
 async def find_product(session: Session, product_id: uuid.UUID) -> Product | None:
@@ -32,39 +25,6 @@ async def lock_product(session: Session, product_id: uuid.UUID) -> Product | Non
 
 async def find_by_barcode(session: Session, barcode: str) -> uuid.UUID | None:
     return await session.scalar(select(ProductBarcode.product_id).where(ProductBarcode.barcode == barcode))
-
-
-async def list_products(
-    session: Session, *, search: str | None, status: str | None, category: str | None, sort: str, page: int, limit: int
-) -> tuple[Sequence[Product], int]:
-    """Return one page and how many match in all; `search` is a barcode's beginning or a part of name or brand."""
-    conditions: list[ColumnElement[bool]] = []
-    if search:
-        conditions.append(_matches(search))
-    if status:
-        conditions.append(Product.status == status)
-    if category:
-        conditions.append(Product.category == category)
-    total = await session.scalar(select(func.count()).select_from(Product).where(*conditions))
-    statement = select(Product).where(*conditions).order_by(*SORTS[sort])
-    return (await session.scalars(statement.offset((page - 1) * limit).limit(limit))).all(), total or 0
-
-
-def _matches(search: str) -> ColumnElement[bool]:
-    escaped = search.strip().replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    by_name = or_(
-        Product.product_name.ilike(f"%{escaped}%", escape="\\"),
-        Product.brand_name.ilike(f"%{escaped}%", escape="\\"),
-    )
-    by_barcode = exists().where(
-        ProductBarcode.product_id == Product.id, ProductBarcode.barcode.like(f"{escaped}%", escape="\\")
-    )
-    return or_(by_name, by_barcode)
-
-
-async def list_categories(session: Session) -> Sequence[Row[str | None, int]]:
-    statement = select(Product.category, func.count()).where(Product.category.is_not(None))
-    return (await session.execute(statement.group_by(Product.category).order_by(Product.category))).all()
 
 
 async def barcodes_of(session: Session, product_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, list[ProductBarcode]]:
@@ -91,15 +51,52 @@ async def images_by_id(session: Session, image_ids: Sequence[uuid.UUID]) -> dict
     return {image.id: image for image in rows}
 
 
+async def insert_product(session: Session, **values: object) -> bool:
+    """Add a product; False when its id is taken."""
+    statement = insert(Product).values(values).on_conflict_do_nothing(index_elements=["id"]).returning(Product.id)
+    return await session.scalar(statement) is not None
+
+
 async def list_images(
     session: Session, product_id: uuid.UUID, video_id: uuid.UUID | None, limit: int
-) -> Sequence[ProductImage]:
-    """Return a product's images, or those of one video only, frames in the order of their video."""
+) -> list[ProductImage]:
+    """Return a product's first images of each type, or those of one video only, frames in the order of their video."""
+    images: list[ProductImage] = []
+    for image_type in IMAGE_TYPES:
+        statement = select(ProductImage).where(*_images_of(product_id, video_id), ProductImage.image_type == image_type)
+        statement = statement.order_by(ProductImage.created_at, ProductImage.frame_index, ProductImage.id)
+        images += await session.scalars(statement.limit(limit))
+    return images
+
+
+async def count_images(session: Session, product_id: uuid.UUID, video_id: uuid.UUID | None) -> dict[str, int]:
+    """Count a product's images by type, or those of one video."""
+    statement = select(ProductImage.image_type, func.count()).where(*_images_of(product_id, video_id))
+    rows = await session.execute(statement.group_by(ProductImage.image_type))
+    return {row[0]: row[1] for row in rows}
+
+
+def _images_of(product_id: uuid.UUID, video_id: uuid.UUID | None) -> list[ColumnElement[bool]]:
+    of_video = [ProductImage.video_id == video_id] if video_id is not None else []
+    return [ProductImage.product_id == product_id, *of_video]
+
+
+async def page_images(
+    session: Session, product_id: uuid.UUID, image_type: str | None, window: Window
+) -> Slice[ProductImage]:
+    """Return a page of a product's images. Raises: BadCursor."""
     statement = select(ProductImage).where(ProductImage.product_id == product_id)
-    if video_id is not None:
-        statement = statement.where(ProductImage.video_id == video_id)
-    statement = statement.order_by(ProductImage.image_type, ProductImage.created_at, ProductImage.frame_index)
-    return (await session.scalars(statement.limit(limit))).all()
+    if image_type is not None:
+        statement = statement.where(ProductImage.image_type == image_type)
+    return await read_page(session, statement, IMAGES_ORDER, window)
+
+
+async def find_best_image(session: Session, product_id: uuid.UUID) -> uuid.UUID | None:
+    """Return the image of the highest quality; of those that nobody judged, the oldest."""
+    score = cast(ProductImage.quality["score"].astext, Float)
+    statement = select(ProductImage.id).where(ProductImage.product_id == product_id)
+    ordered = statement.order_by(score.desc().nulls_last(), ProductImage.created_at, ProductImage.id)
+    return await session.scalar(ordered.limit(1))
 
 
 async def remove_video_frames(session: Session, video_id: uuid.UUID) -> set[str]:
@@ -107,26 +104,6 @@ async def remove_video_frames(session: Session, video_id: uuid.UUID) -> set[str]
     statement = delete(ProductImage).where(ProductImage.video_id == video_id, ProductImage.source == "video_frame")
     removed = (await session.scalars(statement.returning(ProductImage))).all()
     return {key for image in removed for key in (image.storage_key, image.matte_key, image.thumbnail_key) if key}
-
-
-async def count_frames(session: Session, product_id: uuid.UUID) -> int:
-    statement = select(func.count()).where(
-        ProductImage.product_id == product_id, ProductImage.image_type == "synthetic"
-    )
-    return await session.scalar(statement) or 0
-
-
-async def object_keys_of(session: Session, product_id: uuid.UUID) -> set[str]:
-    columns = select(ProductImage.storage_key, ProductImage.matte_key, ProductImage.thumbnail_key)
-    rows = await session.execute(columns.where(ProductImage.product_id == product_id))
-    return {key for row in rows for key in row if key}
-
-
-async def count_products(session: Session) -> tuple[int, int]:
-    """Return how many products there are, and how many came in the last seven days."""
-    recent = func.count().filter(Product.created_at > NOW - text("interval '7 days'"))
-    row = (await session.execute(select(func.count(), recent).select_from(Product))).one()
-    return row[0], row[1]
 
 
 async def products_by_id(session: Session, product_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Product]:

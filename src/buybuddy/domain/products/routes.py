@@ -1,127 +1,148 @@
 """HTTP of products."""
 
 import uuid
-from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query, Request, Response
 
 from buybuddy.domain.accounts.access import Operator, Viewer
-from buybuddy.domain.jobs import repository as jobs_repository
-from buybuddy.domain.products import repository, service
+from buybuddy.domain.collaboration.lock_service import LockLost
+from buybuddy.domain.collaboration.tabs import LockToken
+from buybuddy.domain.products import bulk_writes, creation, image_routes, search_repository, service
+from buybuddy.domain.products.answers import show_product, shown_when_stale
+from buybuddy.domain.products.barcode_service import BarcodeTaken
+from buybuddy.domain.products.filters import ProductFilters, ProductSort, ProductStatus
 from buybuddy.domain.products.schemas import (
     CategoryOut,
-    ImageOut,
     ProductEdit,
-    ProductImagesOut,
+    ProductFacetsOut,
+    ProductNew,
     ProductOut,
-    ProductRow,
-    ProductSort,
-    ProductStatus,
+    ProductPageOut,
+    page_document,
 )
-from buybuddy.domain.products.tables import Product
-from buybuddy.domain.videos import repository as videos_repository
-from buybuddy.domain.videos.schemas import VideoOut
-from buybuddy.infra.db import Session
-from buybuddy.infra.http import LimitQuery, Page, PageQuery, Platform, PlatformDep, SessionDep, page_of
+from buybuddy.errors import Conflict, InvalidInput, NotFound, PreconditionRequired, ResourceLocked
+from buybuddy.infra.db.pages import BadCursor
+from buybuddy.infra.http import (
+    IfMatch,
+    PlatformDep,
+    SessionDep,
+    WindowQuery,
+    edited_version,
+    refusals,
+)
 
 router = APIRouter(prefix="/products", tags=["products"])
 
-IMAGES_SHOWN = 5000
+SENT_BEFORE: dict[int | str, dict[str, Any]] = {
+    200: {"model": ProductOut, "description": "The same product was sent before."}
+}
+EDIT_REFUSALS = refusals(NotFound, Conflict, LockLost, ResourceLocked, PreconditionRequired)
+SEARCH_DESCRIPTION = "Beginnings of words of brand, name or variant, or of any barcode."
 
 
-@router.get("", operation_id="listProducts")
-async def list_products(
-    _: Viewer,
-    session: SessionDep,
-    platform: PlatformDep,
-    search: Annotated[str | None, Query(max_length=200)] = None,
+async def filters_query(
+    search: Annotated[str | None, Query(max_length=200, description=SEARCH_DESCRIPTION)] = None,
     status: Annotated[ProductStatus | None, Query()] = None,
     category: Annotated[str | None, Query(max_length=300)] = None,
+) -> ProductFilters:
+    """Return the filters of a request's query."""
+    return ProductFilters(search=search, status=status, category=category)
+
+
+FiltersQuery = Annotated[ProductFilters, Depends(filters_query)]
+
+
+@router.get("", operation_id="listProducts", response_model=ProductPageOut, responses=refusals(BadCursor))
+async def list_products(
+    _: Viewer,
+    platform: PlatformDep,
+    filters: FiltersQuery,
+    window: WindowQuery,
     sort: Annotated[ProductSort, Query()] = "-created_at",
-    page: PageQuery = 1,
-    limit: LimitQuery = 50,
-) -> Page[ProductRow]:
-    """List products; `search` is the beginning of any barcode or a part of the name or brand."""
-    products, total = await repository.list_products(
-        session, search=search, status=status, category=category, sort=sort, page=page, limit=limit
-    )
-    rows = [ProductRow.model_validate(values) for values in await _row_values(session, products, platform)]
-    return page_of(rows, total=total, page=page, limit=limit)
+) -> Response:
+    """List products. Words are found by their beginnings, Turkish letters folded, typing errors forgiven."""
+    page = await search_repository.list_rows(platform.reader, filters, sort, window)
+    return Response(page_document(page, window, platform), media_type="application/json")
+
+
+@router.post(
+    "",
+    operation_id="createProduct",
+    status_code=201,
+    responses=SENT_BEFORE | refusals(InvalidInput, Conflict, BarcodeTaken),
+)
+async def create_product(
+    body: ProductNew,
+    principal: Operator,
+    session: SessionDep,
+    platform: PlatformDep,
+    request: Request,
+    response: Response,
+) -> ProductOut:
+    """Make a product by hand; 409 says which barcode belongs to which product already."""
+    product, is_new = await creation.create_product(session, body, principal.actor)
+    response.status_code = 201 if is_new else 200
+    response.headers["Location"] = str(request.app.url_path_for("get_product", product_id=str(product.id)))
+    return await show_product(session, product, platform, response)
 
 
 @router.get("/categories", operation_id="listCategories")
-async def list_categories(_: Viewer, session: SessionDep) -> list[CategoryOut]:
+async def list_categories(_: Viewer, platform: PlatformDep) -> list[CategoryOut]:
     """List the categories that products have, with how many have each."""
-    rows = await repository.list_categories(session)
-    return [CategoryOut(category=category, count=count) for category, count in rows if category]
+    counted = await search_repository.count_by_category(platform.reader)
+    return [CategoryOut(category=category, count=count) for category, count in counted]
 
 
-@router.get("/{product_id}", operation_id="getProduct")
-async def get_product(product_id: uuid.UUID, _: Viewer, session: SessionDep, platform: PlatformDep) -> ProductOut:
-    """Return one product."""
-    return await _product_out(session, await service.get_product(session, product_id), platform)
+@router.get("/facets", operation_id="getProductFacets")
+async def get_product_facets(_: Viewer, platform: PlatformDep, filters: FiltersQuery) -> ProductFacetsOut:
+    """Say how many products each filter value would show, the other filters and the search applied."""
+    return await service.read_facets(platform.reader, filters)
 
 
-@router.get("/{product_id}/frames", operation_id="listProductImages")
-async def list_product_images(
+@router.get("/{product_id}", operation_id="getProduct", responses=refusals(NotFound))
+async def get_product(
+    product_id: uuid.UUID, _: Viewer, session: SessionDep, platform: PlatformDep, response: Response
+) -> ProductOut:
+    """Return one product; its ETag is its version."""
+    product = await service.get_product(session, product_id)
+    return await show_product(session, product, platform, response)
+
+
+@router.patch(
+    "/{product_id}",
+    operation_id="editProduct",
+    responses=refusals(NotFound, Conflict, LockLost, ResourceLocked, PreconditionRequired),
+)
+async def edit_product(
     product_id: uuid.UUID,
-    _: Viewer,
+    body: ProductEdit,
+    principal: Operator,
     session: SessionDep,
     platform: PlatformDep,
-    video_id: Annotated[uuid.UUID | None, Query(description="Only frames of this video.")] = None,
-) -> ProductImagesOut:
-    """List a product's images by type."""
-    product = await service.get_product(session, product_id)
-    by_type: dict[str, list[ImageOut]] = {"synthetic": [], "real": [], "augmented": []}
-    for image in await repository.list_images(session, product_id, video_id, IMAGES_SHOWN):
-        by_type[image.image_type].append(ImageOut.from_row(image, product.primary_image_id, platform))
-    return ProductImagesOut(**by_type)
-
-
-@router.patch("/{product_id}", operation_id="editProduct")
-async def edit_product(
-    product_id: uuid.UUID, body: ProductEdit, principal: Operator, session: SessionDep, platform: PlatformDep
+    response: Response,
+    if_match: IfMatch = None,
+    lock_token: LockToken = None,
 ) -> ProductOut:
-    """Change fields of a product; 409 when somebody else has changed it since it was read."""
-    try:
-        product = await service.edit_product(session, product_id, body, principal.actor)
-    except service.StaleVersion as stale:
-        current = await _product_out(session, await service.get_product(session, product_id), platform)
-        stale.fields["current"] = current.model_dump(mode="json")
-        raise
-    return await _product_out(session, product, platform)
+    """Change fields of a product; 409, with the row as it is and who changed it, when it is not as it was read."""
+    version = edited_version(body.version, if_match)
+    async with shown_when_stale(session, product_id, platform):
+        product = await service.edit_product(session, product_id, body, version, principal.actor, lock_token)
+    return await show_product(session, product, platform, response)
 
 
-@router.delete("/{product_id}", operation_id="deleteProduct", status_code=204)
-async def delete_product(product_id: uuid.UUID, principal: Operator, session: SessionDep) -> None:
-    """Remove a product with its barcodes, images and stored objects."""
-    await service.remove_product(session, product_id, principal.actor)
+@router.delete(
+    "/{product_id}",
+    operation_id="deleteProduct",
+    status_code=204,
+    responses=refusals(NotFound, Conflict, ResourceLocked),
+)
+async def delete_product(
+    product_id: uuid.UUID, principal: Operator, session: SessionDep, platform: PlatformDep, if_match: IfMatch = None
+) -> None:
+    """Remove a product with its barcodes, images and stored objects; with If-Match only as it was read."""
+    async with shown_when_stale(session, product_id, platform):
+        await bulk_writes.remove_product(session, product_id, principal.actor, if_match)
 
 
-async def _row_values(session: Session, products: Sequence[Product], platform: Platform) -> list[dict[str, object]]:
-    barcodes = await repository.barcodes_of(session, [product.id for product in products])
-    images = await repository.images_by_id(session, [p.primary_image_id for p in products if p.primary_image_id])
-    return [
-        ProductRow.values_from(
-            product,
-            barcodes[product.id],
-            images.get(product.primary_image_id) if product.primary_image_id else None,
-            platform,
-        )
-        for product in products
-    ]
-
-
-async def _product_out(session: Session, product: Product, platform: Platform) -> ProductOut:
-    values = (await _row_values(session, [product], platform))[0]
-    video = await videos_repository.find_video(session, product.video_id) if product.video_id else None
-    job = (await jobs_repository.latest_by_subject(session, [video.id])).get(video.id) if video else None
-    own = [name for name in ProductOut.model_fields if name not in ProductRow.model_fields and name != "video"]
-    return ProductOut.model_validate(
-        {
-            **values,
-            **{name: getattr(product, name) for name in own},
-            "video": VideoOut.from_row(video, job, platform) if video else None,
-        }
-    )
+router.include_router(image_routes.router)

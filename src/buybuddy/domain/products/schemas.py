@@ -2,19 +2,24 @@
 
 import datetime as dt
 import uuid
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic_core import to_json
 
-from buybuddy.domain.products.tables import Product, ProductBarcode, ProductImage
+from buybuddy.domain.products.filters import ProductStatus
+from buybuddy.domain.products.search_repository import ProductPage
+from buybuddy.domain.products.tables import Product, ProductImage
 from buybuddy.domain.videos.schemas import VideoOut
-from buybuddy.infra.http import Platform
+from buybuddy.infra.db.pages import Window
+from buybuddy.infra.http import Page, Platform, page_of
 from buybuddy.stages.specs import FrameQuality, NutritionFacts
 
-ProductStatus = Literal["pending", "processing", "needs_matching", "ready", "rejected"]
-ProductSort = Literal["created_at", "-created_at", "-updated_at", "product_name", "brand_name", "-frame_count"]
 ImageType = Literal["synthetic", "real", "augmented"]
+
+
+NOT_SHOWN = frozenset({"storage_key", "thumbnail_key", "name_key", "brand_key", "n", "is_whole"})
 
 
 class ProductRow(BaseModel):
@@ -32,6 +37,8 @@ class ProductRow(BaseModel):
     net_quantity: str | None
     status: ProductStatus
     frame_count: int
+    real_count: int
+    augmented_count: int
     visibility_score: int | None
     primary_image_url: str | None
     thumbnail_url: str | None
@@ -39,18 +46,31 @@ class ProductRow(BaseModel):
     created_at: dt.datetime
     updated_at: dt.datetime
 
-    @classmethod
-    def values_from(
-        cls, product: Product, barcodes: Sequence[ProductBarcode], primary: ProductImage | None, platform: Platform
-    ) -> dict[str, object]:
-        made_here = ("barcode", "barcodes", "primary_image_url", "thumbnail_url")
-        return {
-            **{name: getattr(product, name) for name in ProductRow.model_fields if name not in made_here},
-            "barcode": next((barcode.barcode for barcode in barcodes if barcode.is_primary), None),
-            "barcodes": [barcode.barcode for barcode in barcodes],
-            "primary_image_url": platform.link(primary.storage_key) if primary else None,
-            "thumbnail_url": platform.link(primary.thumbnail_key) if primary else None,
-        }
+
+class ProductPageOut(Page[ProductRow]):
+    """A page of products; `corrected_search` is what was searched for instead of a word that no product has."""
+
+    corrected_search: str | None
+
+
+def page_document(page: ProductPage, window: Window, platform: Platform) -> bytes:
+    """Return a ProductPageOut as JSON.
+
+    Not by way of the models: their fields' types are the columns' own, and a page of fifty is asked for all day.
+    """
+    items = [_row_document(row, platform) for row in page.found.rows]
+    found = page_of(items, page.found, window)
+    return to_json({**vars(found), "corrected_search": page.corrected_search})
+
+
+def _row_document(row: Any, platform: Platform) -> dict[str, object]:
+    document: dict[str, object] = row._asdict()
+    document["barcode"] = row.barcodes[0] if row.barcodes else None
+    document["primary_image_url"] = platform.link(row.storage_key)
+    document["thumbnail_url"] = platform.link(row.thumbnail_key)
+    for name in NOT_SHOWN & document.keys():
+        del document[name]
+    return document
 
 
 class ProductOut(ProductRow):
@@ -67,10 +87,40 @@ class ProductOut(ProductRow):
     edited_fields: list[str]
     video: VideoOut | None
 
+    @classmethod
+    def from_parts(
+        cls, product: Product, primary: ProductImage | None, video: VideoOut | None, platform: Platform
+    ) -> "ProductOut":
+        made_here = ("barcode", "primary_image_url", "thumbnail_url", "video")
+        return cls.model_validate(
+            {
+                **{name: getattr(product, name) for name in cls.model_fields if name not in made_here},
+                "barcode": product.barcodes[0] if product.barcodes else None,
+                "primary_image_url": platform.link(primary.storage_key) if primary else None,
+                "thumbnail_url": platform.link(primary.thumbnail_key) if primary else None,
+                "video": video,
+            }
+        )
+
 
 class CategoryOut(BaseModel):
     category: str
     count: int
+
+
+class FacetOut(BaseModel):
+    """How many products have a value; null stands for none."""
+
+    value: str | None
+    count: int
+
+
+class ProductFacetsOut(BaseModel):
+    """Counts for the filters of a list, each without its own filter; of a broad search the first hits are counted."""
+
+    statuses: list[FacetOut]
+    categories: list[FacetOut]
+    is_exact: bool
 
 
 class ImageOut(BaseModel):
@@ -104,15 +154,24 @@ class ImageOut(BaseModel):
 
 
 class ProductImagesOut(BaseModel):
+    """The first images of each type, and how many there are of it."""
+
     synthetic: list[ImageOut]
     real: list[ImageOut]
     augmented: list[ImageOut]
+    synthetic_total: int
+    real_total: int
+    augmented_total: int
+
+    @classmethod
+    def from_images(cls, images: Sequence[ImageOut], totals: Mapping[str, int]) -> "ProductImagesOut":
+        by_type = {kind: [image for image in images if image.image_type == kind] for kind in get_args(ImageType)}
+        return cls.model_validate({**by_type, **{f"{kind}_total": totals.get(kind, 0) for kind in by_type}})
 
 
-class ProductEdit(BaseModel):
-    """The fields to change and the version that was read; a field that is left out stays as it is."""
+class ProductFields(BaseModel):
+    """What people write about a product."""
 
-    version: int
     brand_name: str | None = Field(None, max_length=300)
     sub_brand: str | None = Field(None, max_length=300)
     product_name: str | None = Field(None, max_length=300)
@@ -125,4 +184,22 @@ class ProductEdit(BaseModel):
     grounding_prompt: str | None = Field(None, max_length=500)
     claims: list[str] | None = Field(None, max_length=100)
     nutrition_facts: NutritionFacts | None = None
+
+
+class ProductNew(ProductFields):
+    """A product to make by hand; the first barcode becomes the primary one."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    id: uuid.UUID | None = Field(
+        None, description="Chosen by the client, so that the same product sent again is not made twice."
+    )
+    barcodes: list[Annotated[str, Field(min_length=1, max_length=64)]] = Field(default=[], max_length=20)
+    status: ProductStatus = "pending"
+
+
+class ProductEdit(ProductFields):
+    """The fields to change and the version that was read; a field that is left out stays as it is."""
+
+    version: int | None = Field(None, ge=1, description="What was read; or send If-Match.")
     status: ProductStatus | None = None

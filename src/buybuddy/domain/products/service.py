@@ -1,17 +1,22 @@
 """The catalogue's use cases: take in what a video showed, edit, remove."""
 
 import uuid
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+from buybuddy.domain.activity import repository as activity_repository
+from buybuddy.domain.collaboration.lock_service import check_lock
 from buybuddy.domain.jobs.tables import Job
-from buybuddy.domain.products import repository
-from buybuddy.domain.products.schemas import ProductEdit
+from buybuddy.domain.products import repository, search_repository
+from buybuddy.domain.products.filters import ProductFilters
+from buybuddy.domain.products.schemas import FacetOut, ProductEdit, ProductFacetsOut
 from buybuddy.domain.products.tables import Product, ProductImage
 from buybuddy.domain.videos import repository as videos_repository
-from buybuddy.domain.videos import service as videos_service
 from buybuddy.domain.videos.tables import Video
 from buybuddy.errors import Conflict, NotFound
 from buybuddy.infra.db import Actor, Session, Subject, emit, new_id, record_audit, throw_away
+from buybuddy.infra.db.reader import Reader
 from buybuddy.stages.specs import ProductMetadata, SegmentVideoResult
 
 
@@ -38,7 +43,6 @@ async def apply_segmentation(session: Session, job: Job, result: SegmentVideoRes
     product, is_new, issues = await _product_of(session, video, result.metadata)
     _write_metadata(product, result.metadata, issues)
     images = await _replace_frames(session, product, video, job, result)
-    product.frame_count = await repository.count_frames(session, product.id)
     await _choose_primary(session, product, images[result.primary_frame_index])
     if product.status in ("pending", "processing"):
         product.status = "needs_matching"
@@ -144,18 +148,68 @@ async def get_product(session: Session, product_id: uuid.UUID) -> Product:
     return product
 
 
-async def edit_product(session: Session, product_id: uuid.UUID, edit: ProductEdit, actor: Actor) -> Product:
-    """Change a product that is still as it was read. Raises: NotFound, Conflict when it is not."""
+async def read_facets(reader: Reader, filters: ProductFilters) -> ProductFacetsOut:
+    """Count products by status and by category; each count leaves its own filter out, so that it can be changed."""
+    read = search_repository.count_by_status_and_category
+    any_status, any_category = (filters.model_copy(update={name: None}) for name in ("status", "category"))
+    by_status, is_exact = await read(reader, any_status)
+    by_category, is_exact_too = (
+        (by_status, is_exact) if any_status == any_category else await read(reader, any_category)
+    )
+    return ProductFacetsOut(
+        statuses=_facets((status, n) for status, _, n in by_status),
+        categories=_facets((category, n) for _, category, n in by_category),
+        is_exact=is_exact and is_exact_too,
+    )
+
+
+def _facets(counted: Iterable[tuple[str, int]]) -> list[FacetOut]:
+    totals: Counter[str] = Counter()
+    for value, n in counted:
+        totals[value] += n
+    return [
+        FacetOut(value=value or None, count=n)
+        for value, n in sorted(totals.items(), key=lambda item: (-item[1], item[0]))
+    ]
+
+
+async def lock_at_version(
+    session: Session, product_id: uuid.UUID, version: int | None, actor: Actor, lock_token: int | None = None
+) -> Product:
+    """Lock the row of a product that is still at a version, or at any with None, and that nobody else is editing.
+
+    Raises: NotFound, StaleVersion, ResourceLocked, LockLost.
+    """
+    await check_lock(session, "product", product_id, actor, lock_token)
     product = await repository.lock_product(session, product_id)
     if product is None:
         raise NotFound("There is no such product.")
-    if product.version != edit.version:
+    if version is not None and product.version != version:
+        changed_by = await activity_repository.find_last_change(session, "product", product.id)
         raise StaleVersion(
-            "Somebody else has changed this product since you opened it.", current_version=product.version
+            "Somebody else has changed this product since you opened it.",
+            current_version=product.version,
+            changed_by=changed_by.actor_name if changed_by else None,
+            changed_at=product.updated_at.isoformat(),
         )
+    return product
+
+
+async def edit_product(
+    session: Session,
+    product_id: uuid.UUID,
+    edit: ProductEdit,
+    version: int,
+    actor: Actor,
+    lock_token: int | None = None,
+) -> Product:
+    """Change a product that is still at the version that was read.
+
+    Raises: NotFound, StaleVersion when it is not, ResourceLocked, LockLost.
+    """
+    product = await lock_at_version(session, product_id, version, actor, lock_token)
     changes = edit.model_dump(exclude_unset=True, exclude={"version"})
-    if changes.get("status", "") is None or changes.get("claims", []) is None:
-        changes = {name: value for name, value in changes.items() if value is not None}
+    changes = {name: value for name, value in changes.items() if value is not None or name not in ("status", "claims")}
     before = {name: getattr(product, name) for name in changes}
     for name, value in changes.items():
         setattr(product, name, value if value is not None or name != "nutrition_facts" else {})
@@ -172,27 +226,6 @@ async def edit_product(session: Session, product_id: uuid.UUID, edit: ProductEdi
     )
     emit(session, "product", {"id": str(product.id), "change": "updated"})
     return product
-
-
-async def remove_product(session: Session, product_id: uuid.UUID, actor: Actor) -> None:
-    """Remove a product with its barcodes, images and stored objects; its video can be processed anew.
-
-    Raises: NotFound, Conflict while a video of it is being processed.
-    """
-    videos = await videos_repository.lock_by_product(session, product_id)  # first: as when a video is taken in
-    product = await repository.lock_product(session, product_id)
-    if product is None:
-        raise NotFound("There is no such product.")
-    if any([await videos_service.is_in_work(session, video.id) for video in videos]):
-        raise Conflict("A video of this product is being processed; cancel its job first.")
-    for key in await repository.object_keys_of(session, product_id):
-        throw_away(session, key)
-    for video in videos:
-        video.product_id, video.status, video.poster_key, video.completed_at = None, "pending", None, None
-        emit(session, "video", {"id": str(video.id), "change": "updated"})
-    record_audit(session, actor, "product.delete", Subject("product", product.id, product_label(product)))
-    emit(session, "product", {"id": str(product.id), "change": "deleted"})
-    await session.delete(product)
 
 
 def product_label(product: Product) -> str:

@@ -2,8 +2,8 @@
 
 import uuid
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, text
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy import BigInteger, CheckConstraint, Computed, ForeignKey, Index, text
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TSVECTOR
 from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.types import Text
 
@@ -12,24 +12,22 @@ from buybuddy.domain.videos.tables import Video
 from buybuddy.infra.db import Base, CreatedAt, EditedRow, new_id
 
 
-def _trigram_index(table: str, column: str) -> Index:
-    return Index(f"ix_{table}_{column}_trgm", column, postgresql_using="gin", postgresql_ops={column: "gin_trgm_ops"})
-
-
 class Product(Base, EditedRow):
+    """A sellable item; triggers keep its counts of images and its `barcodes`, primary first (migration 0003)."""
+
     __tablename__ = "products"
     __table_args__ = (
         CheckConstraint("status IN ('pending','processing','needs_matching','ready','rejected')", name="status"),
         CheckConstraint("visibility_score BETWEEN 0 AND 100", name="visibility_score"),
-        Index("ix_products_created_at", text("created_at DESC"), text("id DESC")),
-        Index("ix_products_status_created", "status", text("created_at DESC"), text("id DESC")),
-        Index("ix_products_category_created", "category", text("created_at DESC"), text("id DESC")),
-        Index("ix_products_updated_at", text("updated_at DESC"), text("id DESC")),
-        Index("ix_products_product_name", "product_name", "id"),
-        Index("ix_products_brand_name", "brand_name", "id"),
-        Index("ix_products_frame_count", text("frame_count DESC"), text("id DESC")),
-        _trigram_index("products", "product_name"),
-        _trigram_index("products", "brand_name"),
+        Index("ix_products_created_at", "created_at", "id"),
+        Index("ix_products_updated_at", "updated_at", "id"),
+        Index("ix_products_name_key", "name_key", "id"),
+        Index("ix_products_brand_key", "brand_key", "id"),
+        Index("ix_products_frame_count", "frame_count", "id"),
+        Index("ix_products_status_created", "status", "created_at", "id"),
+        Index("ix_products_category_created", "category", "created_at", "id"),
+        Index("ix_products_status_category_created", "status", "category", "created_at", "id"),
+        Index("ix_products_words", "words", postgresql_using="gin"),
     )
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=new_id)
@@ -52,6 +50,20 @@ class Product(Base, EditedRow):
     edited_fields: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
     metadata_reader: Mapped[str | None]
     frame_count: Mapped[int] = mapped_column(server_default="0")
+    real_count: Mapped[int] = mapped_column(server_default="0")
+    augmented_count: Mapped[int] = mapped_column(server_default="0")
+    barcodes: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
+    words: Mapped[str] = mapped_column(
+        TSVECTOR,
+        Computed("product_words(brand_name, sub_brand, product_name, variant_flavor)", persisted=True),
+        deferred=True,
+    )
+    name_key: Mapped[str] = mapped_column(
+        Text(collation="C"), Computed("sort_key(product_name)", persisted=True), deferred=True
+    )
+    brand_key: Mapped[str] = mapped_column(
+        Text(collation="C"), Computed("sort_key(brand_name)", persisted=True), deferred=True
+    )
     primary_image_id: Mapped[uuid.UUID | None]
     status: Mapped[str]
 
@@ -99,3 +111,14 @@ class ProductImage(Base, CreatedAt):
     sha256: Mapped[str]
     quality: Mapped[dict[str, object] | None] = mapped_column(JSONB)
     producer: Mapped[str | None]
+
+
+class SearchWord(Base):
+    """A word that some product has, or had: where a word with a typing error finds its right spelling."""
+
+    __tablename__ = "search_words"
+    __table_args__ = (
+        Index("ix_search_words_trgm", "word", postgresql_using="gin", postgresql_ops={"word": "gin_trgm_ops"}),
+    )
+
+    word: Mapped[str] = mapped_column(Text(collation="C"), primary_key=True)
