@@ -1,0 +1,1 @@
+"""Datasets: chosen products, and frozen versions of them to train on."""
