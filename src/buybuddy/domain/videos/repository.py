@@ -3,13 +3,16 @@
 import uuid
 from collections.abc import Sequence
 
-from sqlalchemy import func, or_, select, text
+from sqlalchemy import or_, select
 from sqlalchemy.dialects.postgresql import insert
 
 from buybuddy.domain.videos.tables import Video
 from buybuddy.infra.db import Session
+from buybuddy.infra.db.database import database_now
+from buybuddy.infra.db.pages import Order, Slice, Window, read_page
+from buybuddy.infra.db.tallies import read_tally
 
-NOW = func.clock_timestamp()
+NEWEST_FIRST = Order("-created_at", (Video.created_at, Video.id), is_descending=True)
 
 
 async def find_video(session: Session, video_id: uuid.UUID) -> Video | None:
@@ -37,19 +40,15 @@ async def add_video(session: Session, **values: object) -> Video | None:
     return await session.scalar(statement)
 
 
-async def list_videos(
-    session: Session, *, status: str | None, search: str | None, page: int, limit: int
-) -> tuple[Sequence[Video], int]:
-    """Return one page, newest first, and how many there are in all."""
-    conditions = []
+async def list_videos(session: Session, *, status: str | None, search: str | None, window: Window) -> Slice[Video]:
+    """Return one page, newest first."""
+    statement = select(Video)
     if status:
-        conditions.append(Video.status == status)
+        statement = statement.where(Video.status == status)
     if search:
         escaped = search.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-        conditions.append(or_(Video.barcode == search, Video.filename.ilike(f"%{escaped}%", escape="\\")))
-    total = await session.scalar(select(func.count()).select_from(Video).where(*conditions))
-    statement = select(Video).where(*conditions).order_by(Video.created_at.desc(), Video.id.desc())
-    return (await session.scalars(statement.offset((page - 1) * limit).limit(limit))).all(), total or 0
+        statement = statement.where(or_(Video.barcode == search, Video.filename.ilike(f"%{escaped}%", escape="\\")))
+    return await read_page(session, statement, NEWEST_FIRST, window)
 
 
 async def list_by_status(session: Session, status: str, limit: int) -> Sequence[Video]:
@@ -59,20 +58,13 @@ async def list_by_status(session: Session, status: str, limit: int) -> Sequence[
 
 async def count_by_status(session: Session) -> dict[str, int]:
     """Return how many videos are pending, processing, failed, and were completed since midnight UTC."""
-    statement = select(Video.status, func.count()).where(Video.status != "completed").group_by(Video.status)
-    counts = dict((await session.execute(statement)).tuples().all())
-    today = Video.completed_at >= func.date_trunc("day", NOW)
-    counts["completed_today"] = (
-        await session.scalar(select(func.count()).where(Video.status == "completed", today)) or 0
-    )
-    return counts
-
-
-async def count_completed(session: Session) -> tuple[int, int]:
-    """Return how many videos have been processed, in all and in the last seven days."""
-    recent = func.count().filter(Video.completed_at > NOW - text("interval '7 days'"))
-    row = (await session.execute(select(func.count(), recent).where(Video.status == "completed"))).one()
-    return row[0], row[1]
+    by_status = await read_tally(session, "videos", "status")
+    counts = {status: n for status, n in by_status.items() if status != "completed"}
+    today = (await database_now(session)).date().isoformat()
+    return {
+        **counts,
+        "completed_today": (await read_tally(session, "videos", "completed_day", since=today)).get(today, 0),
+    }
 
 
 async def lock_by_product(session: Session, product_id: uuid.UUID) -> Sequence[Video]:

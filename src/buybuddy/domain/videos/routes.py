@@ -23,16 +23,16 @@ from buybuddy.domain.videos.schemas import (
     VideoStatus,
 )
 from buybuddy.domain.videos.tables import Video
-from buybuddy.errors import InvalidInput, PayloadTooLarge
+from buybuddy.errors import Conflict, InvalidInput, NotFound, PayloadTooLarge, QueueFull
 from buybuddy.infra.db import Session
-from buybuddy.infra.http import LimitQuery, Page, PageQuery, Platform, PlatformDep, SessionDep, page_of
+from buybuddy.infra.http import Page, Platform, PlatformDep, SessionDep, WindowQuery, page_of, refusals
 
 router = APIRouter(prefix="/videos", tags=["videos"])
 
 QUEUE_SHOWN = 100
 
 
-@router.post("/upload", operation_id="uploadVideos", status_code=201)
+@router.post("/upload", operation_id="uploadVideos", status_code=201, responses=refusals(InvalidInput))
 async def upload_videos(
     files: list[UploadFile],
     principal: Operator,
@@ -70,14 +70,13 @@ async def list_videos(
     _: Viewer,
     session: SessionDep,
     platform: PlatformDep,
+    window: WindowQuery,
     status: Annotated[VideoStatus | None, Query()] = None,
     search: Annotated[str | None, Query(max_length=200)] = None,
-    page: PageQuery = 1,
-    limit: LimitQuery = 50,
 ) -> Page[VideoOut]:
     """List videos, newest first; `search` matches the file name or the whole barcode."""
-    videos, total = await repository.list_videos(session, status=status, search=search, page=page, limit=limit)
-    return page_of(await _with_jobs(session, videos, platform), total=total, page=page, limit=limit)
+    found = await repository.list_videos(session, status=status, search=search, window=window)
+    return page_of(await _with_jobs(session, found.rows, platform), found, window)
 
 
 @router.get("/queue", operation_id="getVideoQueue")
@@ -92,7 +91,7 @@ async def get_video_queue(_: Viewer, session: SessionDep, platform: PlatformDep)
     )
 
 
-@router.post("/process", operation_id="processVideos", status_code=202)
+@router.post("/process", operation_id="processVideos", status_code=202, responses=refusals(QueueFull))
 async def process_videos(
     body: ProcessIn,
     principal: Operator,
@@ -107,21 +106,21 @@ async def process_videos(
     return _jobs_created(jobs, skipped)
 
 
-@router.get("/{video_id}", operation_id="getVideo")
+@router.get("/{video_id}", operation_id="getVideo", responses=refusals(NotFound))
 async def get_video(video_id: uuid.UUID, _: Viewer, session: SessionDep, platform: PlatformDep) -> VideoOut:
     """Return one video."""
     video = await service.get_video(session, video_id)
     return (await _with_jobs(session, [video], platform))[0]
 
 
-@router.post("/{video_id}/retry", operation_id="retryVideo", status_code=202)
+@router.post("/{video_id}/retry", operation_id="retryVideo", status_code=202, responses=refusals(NotFound, QueueFull))
 async def retry_video(video_id: uuid.UUID, principal: Operator, session: SessionDep, board: BoardDep) -> JobsCreated:
     """Process one video again; its old frames stay until the new run has succeeded."""
     await service.get_video(session, video_id)
     return _jobs_created(*await service.process_videos(session, board, [video_id], principal.actor))
 
 
-@router.delete("/{video_id}", operation_id="deleteVideo", status_code=204)
+@router.delete("/{video_id}", operation_id="deleteVideo", status_code=204, responses=refusals(NotFound, Conflict))
 async def delete_video(video_id: uuid.UUID, principal: Operator, session: SessionDep) -> None:
     """Remove a video; a product that came from it keeps its frames."""
     await service.remove_video(session, video_id, principal.actor)

@@ -9,9 +9,9 @@ from pathlib import PurePath
 from typing import BinaryIO
 
 from buybuddy.domain.jobs import repository as jobs_repository
-from buybuddy.domain.jobs import service as jobs_service
+from buybuddy.domain.jobs.board import JobBoard
+from buybuddy.domain.jobs.creation import NewJob, create_jobs
 from buybuddy.domain.jobs.rules import ACTIVE
-from buybuddy.domain.jobs.service import JobBoard, NewJob
 from buybuddy.domain.jobs.tables import Job
 from buybuddy.domain.videos import repository
 from buybuddy.domain.videos.rules import HEAD_BYTES, barcode_in_filename, container_suffix
@@ -40,15 +40,37 @@ def inspect_upload(file: BinaryIO, filename: str, max_bytes: int) -> tuple[str, 
         raise UnreadableMedia("The file is empty.")
     if size > max_bytes:
         raise PayloadTooLarge(f"The file has {size / 1e6:.0f} MB; at most {max_bytes / 1e6:.0f} MB are taken.")
-    suffix = container_suffix(file.read(HEAD_BYTES), filename)
-    if suffix is None:
-        raise UnreadableMedia("This is no video that can be read: MP4, MOV, MKV, WebM and AVI files are.")
+    suffix = checked_suffix(file.read(HEAD_BYTES), filename)
     file.seek(0)
     digest = hashlib.sha256()
     while chunk := file.read(HASH_CHUNK_BYTES):
         digest.update(chunk)
     file.seek(0)
     return suffix, size, digest.hexdigest()
+
+
+def checked_suffix(head: bytes, filename: str) -> str:
+    """Return the suffix to store a file with, judged by its first bytes. Raises: UnreadableMedia."""
+    suffix = container_suffix(head, filename)
+    if suffix is None:
+        raise UnreadableMedia("This is no video that can be read: MP4, MOV, MKV, WebM and AVI files are.")
+    return suffix
+
+
+def plain_filename(filename: str) -> str:
+    """Return the name without its folders and what cannot be shown, and not too long."""
+    shown = "".join(letter for letter in filename if letter.isprintable())
+    return PurePath(shown.replace("\\", "/")).name[:LONGEST_FILENAME] or "video"
+
+
+@dataclass(frozen=True)
+class StoredVideo:
+    """A video's file in its place in storage, before there is a row for it."""
+
+    id: uuid.UUID
+    key: str
+    size_bytes: int
+    sha256: str
 
 
 async def add_video(
@@ -66,35 +88,51 @@ async def add_video(
     async with db.transaction() as session:
         if (known := await repository.find_by_sha256(session, sha256)) is not None:
             return known
-    video_id = new_id()
-    key = object_key("videos", video_id, "source", suffix=suffix)
-    async with db.transaction() as session:
-        throw_away(session, f"videos/{video_id}/", after_s=UPLOAD_PATIENCE_S)  # unless its row comes to be
+    video_id, key = await reserve_key(db, suffix)
     await storage.put_stream(key, file)
-    name = PurePath(filename.replace("\\", "/")).name[:LONGEST_FILENAME] or "video"
+    stored = StoredVideo(video_id, key, size_bytes, sha256)
     async with db.transaction() as session:
-        video = await repository.add_video(
-            session,
-            id=video_id,
-            source="upload",
-            filename=name,
-            storage_key=key,
-            barcode=barcode or barcode_in_filename(name),
-            status="pending",
-            size_bytes=size_bytes,
-            sha256=sha256,
-        )
-        if video is None:  # somebody sent the same bytes at the same moment and was first
-            throw_away(session, f"videos/{video_id}/")
-            first = await repository.find_by_sha256(session, sha256)
-            if first is None:
-                raise Conflict("The same video was just removed; send it again.")
-            return first
-        if not await keep(session, f"videos/{video_id}/"):
-            raise Unavailable("The upload took too long; send it again.")
-        record_audit(session, actor, "video.upload", Subject("video", video.id, video.filename))
-        emit(session, "video", {"id": str(video.id), "change": "created"})
-        return video
+        return await record_video(session, stored, filename=filename, barcode=barcode, actor=actor)
+
+
+async def reserve_key(db: Database, suffix: str) -> tuple[uuid.UUID, str]:
+    """Return the id and key of a video to be; what is stored there is removed unless record_video keeps it."""
+    video_id = new_id()
+    async with db.transaction() as session:
+        throw_away(session, f"videos/{video_id}/", after_s=UPLOAD_PATIENCE_S)
+    return video_id, object_key("videos", video_id, "source", suffix=suffix)
+
+
+async def record_video(
+    session: Session, stored: StoredVideo, *, filename: str, barcode: str | None, actor: Actor
+) -> Video:
+    """Add the row of a stored video; the same bytes again are the video that is there.
+
+    Raises: Unavailable when storing took so long that the file is gone, Conflict.
+    """
+    name = plain_filename(filename)
+    video = await repository.add_video(
+        session,
+        id=stored.id,
+        source="upload",
+        filename=name,
+        storage_key=stored.key,
+        barcode=barcode or barcode_in_filename(name),
+        status="pending",
+        size_bytes=stored.size_bytes,
+        sha256=stored.sha256,
+    )
+    if video is None:  # the bytes are known already, or somebody sent them at the same moment and was first
+        throw_away(session, f"videos/{stored.id}/")
+        first = await repository.find_by_sha256(session, stored.sha256)
+        if first is None:
+            raise Conflict("The same video was just removed; send it again.")
+        return first
+    if not await keep(session, f"videos/{stored.id}/"):
+        raise Unavailable("The upload took too long; send it again.")
+    record_audit(session, actor, "video.upload", Subject("video", video.id, video.filename))
+    emit(session, "video", {"id": str(video.id), "change": "created"})
+    return video
 
 
 async def process_videos(
@@ -121,7 +159,7 @@ async def process_videos(
             skipped.append(Skipped(video_id, "It is being processed already."))
         else:
             new_jobs.append(_processing_job(video))
-    jobs = await jobs_service.create_jobs(session, board, new_jobs, actor, idempotency_key=key)
+    jobs = await create_jobs(session, board, new_jobs, actor, idempotency_key=key)
     for job in jobs:
         record_audit(session, actor, "video.process", Subject("video", job.subject_id, job.subject_label))
     return jobs, skipped
