@@ -6,13 +6,17 @@ from contextlib import contextmanager
 from buybuddy.cli.output import err
 from buybuddy.connections import open_storage
 from buybuddy.errors import Misconfigured
-from buybuddy.infra.clients.platform_client import PlatformClient
 from buybuddy.settings import Settings
 from buybuddy.supervisor import CLI_KEY_FILE, Supervisor, find_running
+from buybuddy_sdk import Client
+
+
+class LocalClient(Client):
+    """A client of a platform whose storage is this home's."""
 
 
 @contextmanager
-def connect(server: str | None) -> Iterator[PlatformClient]:
+def connect(server: str | None) -> Iterator[Client]:
     """Open a client; a platform that is started for it ends with it and keeps all its data.
 
     Raises: Misconfigured, Unavailable.
@@ -22,12 +26,12 @@ def connect(server: str | None) -> Iterator[PlatformClient]:
     if server is not None:
         if settings.api_key is None:
             raise Misconfigured("Set BUYBUDDY_API_KEY to a key of that server (Settings, API keys).")
-        with PlatformClient(server, settings.api_key.get_secret_value()) as client:
+        with Client(server, settings.api_key.get_secret_value()) as client:
             yield client
         return
     running = find_running(settings)
     if running is not None:
-        with PlatformClient(*running, is_local=True) as client:
+        with LocalClient(*running) as client:
             yield client
         return
     with err.status("starting the platform for this command ..."):
@@ -37,7 +41,7 @@ def connect(server: str | None) -> Iterator[PlatformClient]:
         except BaseException:
             supervisor.stop()
             raise
-    with supervisor.watching(), PlatformClient(supervisor.url, cli_key(settings), is_local=True) as client:
+    with supervisor.watching(), LocalClient(supervisor.url, cli_key(settings)) as client:
         yield client
 
 

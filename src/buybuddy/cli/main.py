@@ -7,9 +7,10 @@ from typing import Annotated
 
 import typer
 
-from buybuddy.cli import accounts, bench, demo, doctor, products, search, up, videos
+from buybuddy.cli import accounts, bench, datasets, demo, doctor, exports, imports, products, search, seed, up, videos
 from buybuddy.cli.output import report_errors
 from buybuddy.errors import BuybuddyError
+from buybuddy_sdk import BuybuddyError as RefusedCall
 
 app = typer.Typer(
     name="buybuddy",
@@ -23,9 +24,13 @@ app.command("demo")(demo.demo)
 app.command("search")(search.search)
 app.command("doctor")(doctor.doctor)
 app.command("bench")(bench.bench)
+app.command("seed")(seed.seed)
 app.add_typer(accounts.app, name="accounts", help="Manage who signs in.")
 app.add_typer(videos.app, name="videos", help="Process product videos.")
-app.add_typer(products.app, name="products", help="Look into the catalogue.")
+app.add_typer(products.app, name="products", help="Look into the catalogue, export it, import into it.")
+products.app.command("export")(exports.export_products)
+products.app.command("import")(imports.import_products)
+app.add_typer(datasets.app, name="datasets", help="Choose, freeze and export training sets.")
 
 
 def _print_version(is_asked: bool) -> None:
@@ -48,6 +53,6 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         app()
-    except BuybuddyError as error:
+    except (BuybuddyError, RefusedCall) as error:
         report_errors(error)
         raise SystemExit(1) from None

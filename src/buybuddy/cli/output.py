@@ -5,9 +5,11 @@ import sys
 from typing import Annotated, Any
 
 import typer
+from pydantic import BaseModel
 from rich.console import Console
 
 from buybuddy.errors import BuybuddyError
+from buybuddy_sdk import BuybuddyError as RefusedCall
 
 out = Console(soft_wrap=True)
 err = Console(stderr=True, soft_wrap=True)
@@ -20,9 +22,18 @@ ServerOption = Annotated[
 
 def print_json(document: Any) -> None:
     """Print the one document of a `--json` run."""
-    sys.stdout.write(json.dumps(document, ensure_ascii=False, indent=2, default=str) + "\n")
+    sys.stdout.write(json.dumps(plain(document), ensure_ascii=False, indent=2, default=str) + "\n")
 
 
-def report_errors(error: BuybuddyError) -> None:
+def plain(document: Any) -> Any:
+    """Return a document with what the API answered as plain values."""
+    if isinstance(document, BaseModel):
+        return document.model_dump(mode="json")
+    if isinstance(document, dict):
+        return {name: plain(value) for name, value in document.items()}
+    return [plain(item) for item in document] if isinstance(document, list) else document
+
+
+def report_errors(error: BuybuddyError | RefusedCall) -> None:
     """Say what went wrong in one sentence."""
     err.print(f"[bold red]error:[/] {error.detail}", highlight=False)

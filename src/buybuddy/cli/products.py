@@ -26,12 +26,12 @@ def list_products(
 ) -> None:
     """List the catalogue, newest first."""
     with connect(server) as client:
-        rows = list(client.pages("/products", search=search, status=status, category=category))
+        rows = client.products.list(search=search, status=status, category=category).to_list()
     if as_json:
         print_json(rows)
         return
     table = Table("barcode", "brand", "product", "variant", "category", "status", "frames", "id")
     for row in rows:
-        names = (row["barcode"], row["brand_name"], row["product_name"], row["variant_flavor"], row["category"])
-        table.add_row(*(name or "" for name in names), row["status"], str(row["frame_count"]), row["id"])
+        names = (row.barcode, row.brand_name, row.product_name, row.variant_flavor, row.category)
+        table.add_row(*(name or "" for name in names), row.status, str(row.frame_count), str(row.id))
     out.print(table if rows else "No product matches." if search or status or category else "No product yet.")

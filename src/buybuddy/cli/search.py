@@ -7,7 +7,7 @@ import typer
 from rich.table import Table
 
 from buybuddy.cli.connect import connect
-from buybuddy.cli.output import JsonOption, ServerOption, out, print_json
+from buybuddy.cli.output import JsonOption, ServerOption, out, plain, print_json
 
 
 def search(
@@ -21,13 +21,15 @@ def search(
         answer = client.search(photo, k)
     if as_json:
         shown = ("product_id", "barcode", "product_name", "brand_name", "variant_flavor", "similarity")
-        print_json({**answer, "results": [{name: row[name] for name in shown} for row in answer["results"]]})
+        print_json(
+            {**plain(answer), "results": [{name: getattr(row, name) for name in shown} for row in answer.results]}
+        )
         return
-    if not answer["results"]:
+    if not answer.results:
         out.print("There is nothing to find yet: process a video first.")
         return
     table = Table("similarity", "barcode", "brand", "product", "variant", "id")
-    for row in answer["results"]:
-        names = (row["barcode"], row["brand_name"], row["product_name"], row["variant_flavor"])
-        table.add_row(f"{row['similarity']:.3f}", *(name or "" for name in names), row["product_id"])
+    for row in answer.results:
+        names = (row.barcode, row.brand_name, row.product_name, row.variant_flavor)
+        table.add_row(f"{row.similarity:.3f}", *(name or "" for name in names), str(row.product_id))
     out.print(table)

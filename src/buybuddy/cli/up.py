@@ -10,10 +10,9 @@ from buybuddy.cli.connect import cli_key
 from buybuddy.cli.output import err, out
 from buybuddy.demo import DemoReport, run_demo
 from buybuddy.domain.accounts.service import ADMIN_USERNAME
-from buybuddy.errors import BuybuddyError
-from buybuddy.infra.clients.platform_client import PlatformClient
 from buybuddy.settings import Settings
 from buybuddy.supervisor import CHECK_INTERVAL_S, Supervisor
+from buybuddy_sdk import BuybuddyError, Client
 
 
 def up(
@@ -53,7 +52,7 @@ def _run_demo(settings: Settings, url: str, stopping: threading.Event) -> None:
     if marker.exists():
         return
     try:
-        with PlatformClient(url, cli_key(settings)) as client:
+        with Client(url, cli_key(settings)) as client:
             report = run_demo(
                 client, settings.home_dir / "demo", say=lambda line: out.print(f"  demo: {line}", highlight=False)
             )

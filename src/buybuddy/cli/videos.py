@@ -1,16 +1,16 @@
 """`buybuddy videos`."""
 
+import math
 import time
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from buybuddy.cli.connect import connect, local_folder
+from buybuddy.cli.connect import LocalClient, connect, local_folder
 from buybuddy.cli.output import JsonOption, ServerOption, err, out, print_json
-from buybuddy.errors import BuybuddyError
-from buybuddy.infra.clients.platform_client import PlatformClient
+from buybuddy_sdk import BuybuddyError, Client
+from buybuddy_sdk.models import JobOut
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -51,19 +51,22 @@ def process(
         raise typer.Exit(1)
 
 
-def _process_all(client: PlatformClient, files: list[Path], barcode: str | None) -> list[Outcome]:
+def _process_all(client: Client, files: list[Path], barcode: str | None) -> list[Outcome]:
     outcomes = [_upload(client, path, barcode) for path in files]
     waiting = {outcome["video_id"]: outcome for outcome in outcomes if outcome["status"] == "uploaded"}
     if waiting:
-        answer = client.process_when_free(list(waiting), lambda why: err.print(why, style="dim"))
-        job_ids = [job["id"] for job in answer["jobs"]]
-        for skipped in answer["skipped"]:  # somebody has it processed already: wait for that
-            job = client.get(f"/videos/{skipped['video_id']}")["job"]
+        started = client.videos.process(
+            waiting, wait_for_slot=math.inf, on_wait=lambda why: err.print(why, style="dim")
+        )
+        jobs: list[JobOut] = list(started.jobs)
+        for skipped in started.skipped:  # somebody has it processed already: wait for that
+            job = client.videos.get(skipped.video_id).job
             if job is None:
-                waiting[skipped["video_id"]].update(status="failed", error=skipped["reason"])
+                waiting[str(skipped.video_id)].update(status="failed", error=skipped.reason)
             else:
-                job_ids.append(job["id"])
-        _follow(client, job_ids)
+                jobs.append(job)
+        client.jobs.wait(jobs)
+        client.jobs.wait([following for job in jobs for following in client.jobs.list(parent=job)])
         for outcome in waiting.values():
             if outcome["error"] is None:
                 _collect(client, outcome)
@@ -73,7 +76,7 @@ def _process_all(client: PlatformClient, files: list[Path], barcode: str | None)
     return outcomes
 
 
-def _upload(client: PlatformClient, path: Path, barcode: str | None) -> Outcome:
+def _upload(client: Client, path: Path, barcode: str | None) -> Outcome:
     outcome: Outcome = {
         "file": str(path),
         "status": "failed",
@@ -89,58 +92,40 @@ def _upload(client: PlatformClient, path: Path, barcode: str | None) -> Outcome:
     if not path.is_file():
         return {**outcome, "error": f"There is no file {path}."}
     try:
-        answer = client.upload_video(path, barcode)
+        answer = client.videos.upload(path, barcode=barcode)
     except BuybuddyError as error:
         return {**outcome, "error": error.detail}
-    if answer["rejected"]:
-        return {**outcome, "error": answer["rejected"][0]["reason"]}
-    return {**outcome, "status": "uploaded", "video_id": answer["videos"][0]["id"]}
+    if answer.rejected:
+        return {**outcome, "error": answer.rejected[0].reason}
+    return {**outcome, "status": "uploaded", "video_id": str(answer.videos[0].id)}
 
 
-def _follow(client: PlatformClient, job_ids: list[str]) -> None:
-    """Show the jobs' progress until they, and the embedding that follows each, have ended."""
-    columns = (TextColumn("{task.fields[label]}"), BarColumn(), TextColumn("{task.fields[step]}"), TimeElapsedColumn())
-    with Progress(*columns, console=err, transient=True) as bars:
-        tasks: dict[str, Any] = {}
-
-        def show(job: Outcome) -> None:
-            label, step = job["subject"]["label"], job["current_step"] or job["status"]
-            if job["id"] not in tasks:
-                tasks[job["id"]] = bars.add_task("", total=100, label=label, step=step)
-            bars.update(tasks[job["id"]], completed=job["progress"], label=label, step=step)
-
-        client.wait_for_jobs(job_ids, show)
-        following = [job["id"] for parent in job_ids for job in client.pages("/jobs", parent_job_id=parent)]
-        client.wait_for_jobs(following, show)
-
-
-def _collect(client: PlatformClient, outcome: Outcome) -> None:
-    video = client.get(f"/videos/{outcome['video_id']}")
-    job = video["job"]
-    outcome["seconds"] = job["metrics"].get("seconds")
-    if video["status"] != "completed":
-        outcome.update(status="failed", error=video["error"] or f"The job was {job['status']}.")
+def _collect(client: Client, outcome: Outcome) -> None:
+    video = client.videos.get(outcome["video_id"])
+    metrics = video.job.metrics if video.job is not None else {}
+    outcome["seconds"] = metrics.get("seconds")
+    if video.status != "completed" or video.product_id is None:
+        ended = video.job.status if video.job is not None else "removed"
+        outcome.update(status="failed", error=video.error or f"The job was {ended}.")
         return
-    product = client.get(f"/products/{video['product_id']}")
-    frames = client.get(f"/products/{video['product_id']}/frames", video_id=video["id"])["synthetic"]
+    frames = client.products.frames(video.product_id, video=video).synthetic
     outcome.update(
         status="completed",
-        product_id=product["id"],
+        product_id=str(video.product_id),
         frame_count=len(frames),
-        frames_dir=local_folder(job["metrics"]["frames_prefix"]) if client.is_local else None,
-        metadata=job["metrics"]["metadata"],
+        frames_dir=local_folder(metrics["frames_prefix"]) if isinstance(client, LocalClient) else None,
+        metadata=metrics["metadata"],
     )
 
 
-def _write_frames(client: PlatformClient, outcome: Outcome, folder: Path) -> None:
+def _write_frames(client: Client, outcome: Outcome, folder: Path) -> None:
     """Write `frame_0000.png` ... and, beside them in `mattes/`, each frame's matte."""
     (folder / "mattes").mkdir(parents=True, exist_ok=True)
-    images = client.get(f"/products/{outcome['product_id']}/frames", video_id=outcome["video_id"])["synthetic"]
-    for image in images:
-        name = f"frame_{image['frame_index']:04d}.png"
-        (folder / name).write_bytes(client.download(image["url"]))
-        if image["matte_url"]:
-            (folder / "mattes" / name).write_bytes(client.download(image["matte_url"]))
+    for image in client.products.frames(outcome["product_id"], video=outcome["video_id"]).synthetic:
+        name = f"frame_{image.frame_index:04d}.png"
+        (folder / name).write_bytes(client.open_link(image.url))
+        if image.matte_url:
+            (folder / "mattes" / name).write_bytes(client.open_link(image.matte_url))
     outcome["frames_dir"] = str(folder.resolve())
 
 

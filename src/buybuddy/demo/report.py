@@ -7,7 +7,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, select_autoescape
 
-from buybuddy.infra.clients.platform_client import PlatformClient
+from buybuddy_sdk import Client
 
 FRAMES_SHOWN = 9
 
@@ -56,15 +56,15 @@ class DemoReport:
         return {"products": rows, "n_found": self.n_found, "is_complete": self.is_complete}
 
 
-def write_html_report(client: PlatformClient, report: DemoReport, folder: Path) -> Path:
+def write_html_report(client: Client, report: DemoReport, folder: Path) -> Path:
     """Write a page that needs no other file: every picture is inside."""
     environment = Environment(loader=PackageLoader("buybuddy.demo"), autoescape=select_autoescape())
     rows = [
         {
             "row": row,
             "photo": _inline(row.photo.read_bytes(), "image/jpeg"),
-            "frames": [_inline(client.download(link), "image/webp") for link in _spread(row.frame_links)],
-            "found": _inline(client.download(row.found_link), "image/webp") if row.found_link else None,
+            "frames": [_inline(client.open_link(link), "image/webp") for link in _spread(row.frame_links)],
+            "found": _inline(client.open_link(row.found_link), "image/webp") if row.found_link else None,
         }
         for row in report.rows
     ]

@@ -1,0 +1,136 @@
+"""The client: one platform, as one person or program uses it."""
+
+import os
+import uuid
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+
+from buybuddy_sdk._async.accounts import AsyncApiKeys, AsyncAudit, AsyncAuth, AsyncUsers
+from buybuddy_sdk._async.collaboration import AsyncLocks, AsyncNotifications, AsyncPresence
+from buybuddy_sdk._async.datasets import AsyncDatasets
+from buybuddy_sdk._async.events import AsyncEventStream
+from buybuddy_sdk._async.jobs import AsyncJobs
+from buybuddy_sdk._async.products import AsyncProducts
+from buybuddy_sdk._async.transport import AsyncTransport, Call
+from buybuddy_sdk._async.videos import AsyncVideos
+from buybuddy_sdk._files import FilePath, Form
+from buybuddy_sdk._retry import Options
+from buybuddy_sdk._version import VERSION
+from buybuddy_sdk.models import DashboardOut, SearchOut
+
+SEARCH_SILENCE_S = 120.0
+
+
+class AsyncClient:
+    """Calls the API of a running platform; a context manager.
+
+    Every call raises BuybuddyError or one of its kinds. Calls that can be sent twice without harm are tried again,
+    with growing pauses, when the platform cannot be reached or asks to come back later.
+
+    Args:
+        url: e.g. `http://127.0.0.1:8000`.
+        api_key: `bbk_...`; without one, sign in with `client.auth.login`.
+        options: timeouts, deadline and retries; see `with_options`.
+        transport: how httpx sends; for tests and proxies.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        api_key: str | None = None,
+        *,
+        options: Options | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        http = httpx.AsyncClient(
+            base_url=url.rstrip("/"),
+            headers={"User-Agent": f"buybuddy-sdk/{VERSION}"},
+            cookies=None,
+            transport=transport,
+        )
+        self._tab_id = f"sdk-{uuid.uuid4().hex[:16]}"
+        self._use(AsyncTransport(http, options or Options()))
+        if api_key:
+            self._transport.use_token(api_key)
+
+    @classmethod
+    def from_env(cls) -> Self:
+        """Build a client from BUYBUDDY_SERVER_URL and BUYBUDDY_API_KEY."""
+        return cls(os.environ.get("BUYBUDDY_SERVER_URL", "http://127.0.0.1:8000"), os.environ.get("BUYBUDDY_API_KEY"))
+
+    def _use(self, transport: AsyncTransport) -> None:
+        self._transport = transport
+        self.jobs = AsyncJobs(transport)
+        self.products = AsyncProducts(transport, self.jobs)
+        self.videos = AsyncVideos(transport, self.jobs)
+        self.datasets = AsyncDatasets(transport)
+        self.locks = AsyncLocks(transport, self._tab_id)
+        self.presence = AsyncPresence(transport, self._tab_id)
+        self.notifications = AsyncNotifications(transport)
+        self.auth = AsyncAuth(transport)
+        self.users = AsyncUsers(transport)
+        self.api_keys = AsyncApiKeys(transport)
+        self.audit = AsyncAudit(transport)
+
+    @property
+    def url(self) -> str:
+        """The platform's address."""
+        return self._transport.origin
+
+    def with_options(
+        self, *, timeout_s: float | None = None, deadline_s: float | None = None, max_retries: int | None = None
+    ) -> "AsyncClient":
+        """Return a client with the same connections and sign-in whose calls are made otherwise.
+
+        Args:
+            timeout_s: the longest silence within one try.
+            deadline_s: the longest that a call may take with all its tries; not for waiting for jobs.
+            max_retries: 0 for none.
+        """
+        given = {"timeout_s": timeout_s, "deadline_s": deadline_s, "max_retries": max_retries}
+        changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+        other = AsyncClient.__new__(AsyncClient)
+        other._tab_id = self._tab_id
+        other._use(AsyncTransport(self._transport.http, replace(self._transport.options, **changes)))
+        return other
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._transport.http.aclose()
+
+    async def search(self, photo: FilePath, k: int = 10) -> SearchOut:
+        """Find the products that a photo shows, nearest first."""
+        form = Form((("photo", Path(photo)),))
+        call = Call("POST", "/search", params={"k": k}, form=form, is_repeatable=True, silence_s=SEARCH_SILENCE_S)
+        return await self._transport.read(SearchOut, call)
+
+    async def dashboard(self) -> DashboardOut:
+        """Return counts with last week's change, running jobs and recent activity."""
+        return await self._transport.get(DashboardOut, "/dashboard")
+
+    def events(self, topics: Collection[str] | None = None, *, last_id: int | None = None) -> AsyncEventStream:
+        """Follow changes as they are committed: of these topics, or of all; `last_id` replays what was missed."""
+        return AsyncEventStream(self._transport, topics, last_id)
+
+    async def open_link(self, link: str) -> bytes:
+        """Return what a signed link opens: every `*_url` in an answer."""
+        return (await self._transport.send(Call("GET", link))).content
+
+    async def request(
+        self, method: str, path: str, *, params: Mapping[str, object] | None = None, json: object = None
+    ) -> Any:
+        """Send a call that has no method of its own here; `path` is below `/api/v1`. Returns the JSON, None if none."""
+        return await self._transport.read_json(Call(method, path, params=params or {}, json=json))

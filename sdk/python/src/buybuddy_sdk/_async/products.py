@@ -1,0 +1,209 @@
+"""The catalogue: products, their barcodes and images."""
+
+import builtins
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from buybuddy_sdk._async.imports import AsyncImport
+from buybuddy_sdk._async.jobs import AsyncJob, AsyncJobs
+from buybuddy_sdk._async.pager import AsyncPager
+from buybuddy_sdk._async.transport import AsyncTransport, Call, new_key
+from buybuddy_sdk._files import FilePath, Form, OnBytes
+from buybuddy_sdk._page import Ref, choice_of, id_of, in_path, version_of
+from buybuddy_sdk.models import (
+    BulkAnswer,
+    CategoryOut,
+    FailedProduct,
+    ImageOut,
+    ProductFacetsOut,
+    ProductImagesOut,
+    ProductOut,
+    ProductRow,
+)
+
+IMPORT_SILENCE_S = 600.0
+
+
+class AsyncProducts:
+    """`client.products`."""
+
+    def __init__(self, transport: AsyncTransport, jobs: AsyncJobs) -> None:
+        self._transport, self._jobs = transport, jobs
+
+    def list(
+        self,
+        *,
+        search: str | None = None,
+        status: str | None = None,
+        category: str | None = None,
+        sort: str | None = None,
+    ) -> AsyncPager[ProductRow]:
+        """Iterate over products, newest first unless `sort` says otherwise; `.pages()` gives them page by page."""
+        params = {"search": search, "status": status, "category": category, "sort": sort}
+        return AsyncPager(self._transport, "/products", ProductRow.model_validate, params)
+
+    async def get(self, product: Ref) -> ProductOut:
+        """Return one product."""
+        return await self._transport.get(ProductOut, _path(product))
+
+    async def create(self, *, barcodes: Sequence[str] = (), **fields: Any) -> ProductOut:
+        """Make a product by hand. Raises: Conflict, with the products that have a barcode already."""
+        # With an id of our own the same product sent twice is made once.
+        body = {"id": new_key(), **fields, "barcodes": list(barcodes)}
+        return await self._transport.read(ProductOut, Call("POST", "/products", json=body, is_repeatable=True))
+
+    async def update(
+        self, product: Ref, *, version: int | None = None, lock_token: int | None = None, **fields: Any
+    ) -> ProductOut:
+        """Change fields of a product.
+
+        Args:
+            product: a product that was read brings its version; with an id alone the version now is read first.
+            lock_token: of the lock that the edit is made under.
+        Raises: Conflict, with the row as it is, when it was changed since.
+        """
+        if version is None:
+            known = version_of(product)
+            version = known if known is not None else (await self.get(product)).version
+        headers = {} if lock_token is None else {"Lock-Token": str(lock_token)}
+        call = Call("PATCH", _path(product), json={**fields, "version": version}, headers=headers)
+        return await self._transport.read(ProductOut, call)
+
+    async def delete(self, product: Ref, *, version: int | None = None) -> None:
+        """Remove a product with its barcodes and images; with a version only as it was read."""
+        await self._transport.remove(_path(product), _if_match(version))
+
+    async def categories(self) -> builtins.list[CategoryOut]:
+        """List the categories that products have, with how many have each."""
+        answer = await self._transport.read_json(Call("GET", "/products/categories"))
+        return [CategoryOut.model_validate(row) for row in answer]
+
+    async def facets(
+        self, *, search: str | None = None, status: str | None = None, category: str | None = None
+    ) -> ProductFacetsOut:
+        """Say how many products each filter value would show."""
+        filters = {"search": search, "status": status, "category": category}
+        return await self._transport.get(ProductFacetsOut, "/products/facets", **filters)
+
+    async def add_barcode(self, product: Ref, barcode: str, *, version: int | None = None) -> ProductOut:
+        """Give a product a barcode, its primary one when it is the first. Raises: Conflict (BARCODE_TAKEN)."""
+        call = Call("POST", f"{_path(product)}/barcodes", json={"barcode": barcode}, headers=_if_match(version))
+        return await self._transport.read(ProductOut, call)
+
+    async def remove_barcode(self, product: Ref, barcode: str, *, version: int | None = None) -> ProductOut:
+        """Take a barcode from a product."""
+        path = f"{_path(product)}/barcodes/{in_path(barcode)}"
+        return await self._transport.read(ProductOut, Call("DELETE", path, headers=_if_match(version)))
+
+    async def make_barcode_primary(self, product: Ref, barcode: str, *, version: int | None = None) -> ProductOut:
+        """Make a barcode the one that lists and exports show."""
+        path = f"{_path(product)}/barcodes/{in_path(barcode)}/primary"
+        return await self._transport.read(ProductOut, Call("POST", path, headers=_if_match(version)))
+
+    def images(self, product: Ref, *, type: str | None = None) -> AsyncPager[ImageOut]:
+        """Iterate over a product's images, oldest first."""
+        return AsyncPager(self._transport, f"{_path(product)}/images", ImageOut.model_validate, {"type": type})
+
+    async def frames(self, product: Ref, *, video: Ref | None = None) -> ProductImagesOut:
+        """Return the first 1,000 images of each type, and how many there are; with a video only its frames."""
+        video_id = None if video is None else id_of(video)
+        return await self._transport.get(ProductImagesOut, f"{_path(product)}/frames", video_id=video_id)
+
+    async def delete_image(self, product: Ref, image: Ref, *, version: int | None = None) -> ProductOut:
+        """Remove an image and its files."""
+        path = f"{_path(product)}/images/{in_path(id_of(image))}"
+        return await self._transport.read(ProductOut, Call("DELETE", path, headers=_if_match(version)))
+
+    async def make_image_primary(self, product: Ref, image: Ref, *, version: int | None = None) -> ProductOut:
+        """Make an image the one that lists show."""
+        path = f"{_path(product)}/images/{in_path(id_of(image))}/primary"
+        return await self._transport.read(ProductOut, Call("POST", path, headers=_if_match(version)))
+
+    async def download(
+        self,
+        products: Iterable[Ref] | None = None,
+        *,
+        to: FilePath,
+        search: str | None = None,
+        status: str | None = None,
+        category: str | None = None,
+        progress: bool | None = None,
+        on_bytes: OnBytes | None = None,
+    ) -> Path:
+        """Write a ZIP with a folder for each of these products, or for all that fit the filters."""
+        if products is not None:
+            body = {"product_ids": [id_of(product) for product in products]}
+            call = Call("POST", "/products/download", json=body, is_repeatable=True)
+        else:
+            params = {"search": search, "status": status, "category": category}
+            call = Call("GET", "/products/download/all", params=params)
+        await self._transport.save(call, to, progress=progress, on_bytes=on_bytes)
+        return Path(to)
+
+    async def download_one(self, product: Ref, *, to: FilePath, progress: bool | None = None) -> Path:
+        """Write one product's images and metadata.json as a ZIP."""
+        await self._transport.save(Call("GET", f"{_path(product)}/download"), to, progress=progress)
+        return Path(to)
+
+    async def export_csv(self, products: Iterable[Ref] | None = None, *, to: FilePath, **filters: str | None) -> Path:
+        """Write these products, or all that fit the filters (search, status, category), as CSV."""
+        call = Call(
+            "POST", "/products/export/csv", json=choice_of(products, filters, may_be_all=True), is_repeatable=True
+        )
+        await self._transport.save(call, to)
+        return Path(to)
+
+    async def export_json(
+        self, products: Iterable[Ref] | None = None, *, to: FilePath, lines: bool = False, **filters: str | None
+    ) -> Path:
+        """Write these products, or all that fit the filters, as a JSON array or, with `lines`, one object a line."""
+        params = {"format": "ndjson" if lines else "json"}
+        body = choice_of(products, filters, may_be_all=True)
+        await self._transport.save(
+            Call("POST", "/products/export/json", params=params, json=body, is_repeatable=True), to
+        )
+        return Path(to)
+
+    async def import_file(self, file: FilePath, *, mode: str = "create_and_update") -> AsyncImport:
+        """Send a CSV or XLSX file and return what it would do; nothing changes before its `apply()`."""
+        form = Form((("file", Path(file)),), {"mode": mode})
+        call = Call("POST", "/products/imports", form=form, silence_s=IMPORT_SILENCE_S)
+        return AsyncImport.of(self._transport, self._jobs, await self._transport.read_json(call))
+
+    async def bulk_edit(
+        self, products: Iterable[Ref] | None = None, *, changes: dict[str, Any], **filters: str | None
+    ) -> BulkAnswer:
+        """Change many products in the same way; beyond 200, or by filters, a job does it: `job_of` returns it."""
+        body = {**choice_of(products, filters), "changes": changes}
+        return await self._bulk("/products/bulk-edit", body)
+
+    async def bulk_delete(self, products: Iterable[Ref] | None = None, **filters: str | None) -> BulkAnswer:
+        """Remove many products; beyond 200, or by filters, a job does it: `job_of` returns it."""
+        return await self._bulk("/products/bulk-delete", choice_of(products, filters))
+
+    async def undo_bulk_edit(self, bulk: BulkAnswer) -> BulkAnswer:
+        """Give the products of an edit back what they had; those that were changed since stay."""
+        return await self._bulk(f"/products/bulk-edit/{bulk.bulk_id}/undo", None)
+
+    def bulk_failures(self, bulk: BulkAnswer) -> AsyncPager[FailedProduct]:
+        """Iterate over the products that were left as they are, with the reasons."""
+        return AsyncPager(self._transport, f"/products/bulk/{bulk.bulk_id}/failures", FailedProduct.model_validate, {})
+
+    def job_of(self, bulk: BulkAnswer) -> AsyncJob | None:
+        """Return the job that does a bulk work, to wait for; None when it was done at once."""
+        return None if bulk.job is None else self._jobs.bind(bulk.job.model_dump())
+
+    async def _bulk(self, path: str, body: object) -> BulkAnswer:
+        headers = {"Idempotency-Key": new_key()}
+        return await self._transport.read(
+            BulkAnswer, Call("POST", path, json=body, headers=headers, is_repeatable=True)
+        )
+
+
+def _path(product: Ref) -> str:
+    return f"/products/{in_path(id_of(product))}"
+
+
+def _if_match(version: int | None) -> dict[str, str]:
+    return {} if version is None else {"If-Match": f'"v{version}"'}
