@@ -8,22 +8,32 @@ from fastapi.staticfiles import StaticFiles
 
 from buybuddy.connections import database_url, open_storage, stage_setup
 from buybuddy.domain.accounts import routes as accounts
+from buybuddy.domain.accounts import session_routes, user_routes
 from buybuddy.domain.accounts.access import Requires
 from buybuddy.domain.accounts.passwords import Passwords
+from buybuddy.domain.activity import audit_routes
 from buybuddy.domain.activity import routes as activity
+from buybuddy.domain.collaboration import lock_routes, notification_routes, presence_routes
 from buybuddy.domain.dashboard import description, metrics
 from buybuddy.domain.dashboard import routes as dashboard
+from buybuddy.domain.datasets import routes as datasets
+from buybuddy.domain.datasets import version_routes
 from buybuddy.domain.jobs import routes as jobs
+from buybuddy.domain.products import barcode_routes, bulk_routes, export_routes, import_routes
 from buybuddy.domain.products import routes as products
 from buybuddy.domain.search import routes as search
 from buybuddy.domain.videos import routes as videos
+from buybuddy.domain.videos import upload_routes
 from buybuddy.flow import build_board
 from buybuddy.infra.db import Database
 from buybuddy.infra.db.event_feed import EventFeed
+from buybuddy.infra.db.reader import Reader
 from buybuddy.infra.executors import LocalExecutor
 from buybuddy.infra.http import Platform, health, media
 from buybuddy.infra.http.metrics import RequestMetrics
-from buybuddy.infra.http.problems import Problem, add_problem_handlers
+from buybuddy.infra.http.openapi import complete_description
+from buybuddy.infra.http.problems import add_problem_handlers
+from buybuddy.infra.http.text_guard import TextGuard
 from buybuddy.infra.http.web import add_web_pages
 from buybuddy.infra.logs import configure_logs
 from buybuddy.infra.queue import JobQueue
@@ -31,6 +41,12 @@ from buybuddy.infra.storage import LinkSigner
 from buybuddy.settings import Settings
 
 API_PREFIX = "/api/v1"
+# In this order: a path of its own, such as /products/facets, goes before /products/{product_id}.
+ROUTES = (
+    user_routes, session_routes, accounts, dashboard, upload_routes, videos, export_routes, bulk_routes, import_routes,
+    products, barcode_routes, version_routes, datasets, lock_routes, presence_routes, notification_routes, search, jobs,
+    audit_routes, activity,
+)  # fmt: skip
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -40,21 +56,24 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        settings.buybuddy_url()  # a wrong one is to stop the start, not the first sign-in
         dsn = database_url(settings)
-        db, queue = Database(dsn, pool_size=10), JobQueue(dsn)
+        db, reader, queue = Database(dsn, pool_size=10), Reader(dsn), JobQueue(dsn)
         queries = LocalExecutor(stage_setup(settings))
         events = EventFeed(db)
         app.state.platform = Platform(
-            settings, db, open_storage(settings), LinkSigner(settings.signing_key()), queue, queries, events
+            settings, db, reader, open_storage(settings), LinkSigner(settings.signing_key()), queue, queries, events
         )
         app.state.board = build_board(queue)
         app.state.passwords = Passwords()
+        await reader.open()
         await events.start()
         try:
             yield
         finally:
             await events.stop()
             await queries.close()
+            await reader.close()
             await db.close()
 
     app = FastAPI(
@@ -65,12 +84,14 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
-        responses={"default": {"model": Problem, "description": "A problem document (RFC 9457)."}},
+        responses={"default": {"description": "A problem document (RFC 9457)."}},
     )
     add_problem_handlers(app)
+    app.add_middleware(TextGuard)
     app.add_middleware(RequestMetrics)
     add_routes(app)
     add_web_pages(app, settings.web_dir)
+    complete_description(app, public=("login", "getHealth", "getReadiness"))
     return app
 
 
@@ -79,7 +100,7 @@ def add_routes(app: FastAPI) -> None:
     public = APIRouter(prefix=API_PREFIX)
     public.include_router(accounts.public_router)
     closed = APIRouter(prefix=API_PREFIX, dependencies=[Depends(Requires("viewer"))])
-    for step in (accounts, dashboard, videos, products, search, jobs, activity):
+    for step in ROUTES:
         closed.include_router(step.router)
     app.include_router(health.router)
     app.include_router(media.router)

@@ -70,6 +70,7 @@ class Supervisor:
 
     def __post_init__(self) -> None:
         self.home = self.settings.home_dir
+        self._is_announced = False
         self._postgres = None if self.settings.database_url else EmbeddedPostgres(self.home)
 
     def __enter__(self) -> Self:
@@ -119,6 +120,7 @@ class Supervisor:
         self._wait_until_ready()
         state = {"url": self.url, "pid": os.getpid()}
         (self.home / STATE_FILE).write_text(json.dumps(state), encoding="utf-8")
+        self._is_announced = True
 
     @contextmanager
     def watching(self) -> Iterator[None]:
@@ -166,7 +168,8 @@ class Supervisor:
 
     def stop(self) -> None:
         """End the worker, which queues its work again, then the API, then the database."""
-        (self.home / STATE_FILE).unlink(missing_ok=True)
+        if self._is_announced:  # the address of another one, which had this home first, stays
+            (self.home / STATE_FILE).unlink(missing_ok=True)
         for child in reversed(self.children):
             if child.process is not None and child.process.poll() is None:
                 child.process.send_signal(signal.SIGTERM)

@@ -16,6 +16,7 @@ class Count(BaseModel):
 class DashboardCounts(BaseModel):
     products: Count
     videos_processed: Count
+    datasets: Count
     embeddings: Count
 
 

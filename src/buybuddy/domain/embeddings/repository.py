@@ -12,8 +12,6 @@ from buybuddy.domain.products.tables import ProductImage
 from buybuddy.infra.db import Session
 from buybuddy.stages.specs import EncoderIdentity
 
-NOW = func.clock_timestamp()
-
 
 class ProductMatch(NamedTuple):
     """A product with the image of it that is nearest to the query."""
@@ -58,13 +56,6 @@ async def add_embeddings(
 async def count_embeddings(session: Session, encoder_id: uuid.UUID) -> int:
     statement = select(func.count()).select_from(ImageEmbedding).where(ImageEmbedding.encoder_id == encoder_id)
     return await session.scalar(statement) or 0
-
-
-async def count_all(session: Session) -> tuple[int, int]:
-    """Return how many vectors there are, and how many came in the last seven days."""
-    recent = func.count().filter(ImageEmbedding.created_at > NOW - text("interval '7 days'"))
-    row = (await session.execute(select(func.count(), recent).select_from(ImageEmbedding))).one()
-    return row[0], row[1]
 
 
 async def rank_products(

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from buybuddy.domain.embeddings import repository
-from buybuddy.domain.jobs import service as jobs_service
-from buybuddy.domain.jobs.service import JobBoard, NewJob
+from buybuddy.domain.jobs.board import JobBoard
+from buybuddy.domain.jobs.creation import NewJob, create_follow_up_jobs
 from buybuddy.domain.jobs.tables import Job
 from buybuddy.domain.products.tables import ProductImage
 from buybuddy.errors import StageFailed
@@ -32,7 +32,7 @@ async def embed_new_images(
         output_prefix=object_key("embeddings", job_id) + "/",
     )
     new = NewJob(type="embedding_extraction", subject=subject, spec=spec, id=job_id, parent_job_id=parent_job_id)
-    await jobs_service.create_follow_up_jobs(session, board, [new])
+    await create_follow_up_jobs(session, board, [new])
 
 
 async def apply_embeddings(session: Session, storage: ObjectStorage, job: Job, result: EmbedImagesResult) -> None:

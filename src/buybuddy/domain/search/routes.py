@@ -7,15 +7,15 @@ from fastapi import APIRouter, Query, UploadFile
 from buybuddy.domain.accounts.access import Viewer
 from buybuddy.domain.search import service
 from buybuddy.domain.search.schemas import SearchOut
-from buybuddy.errors import PayloadTooLarge, UnreadableMedia
-from buybuddy.infra.http import PlatformDep
+from buybuddy.errors import PayloadTooLarge, Unavailable, UnreadableMedia
+from buybuddy.infra.http import PlatformDep, refusals
 
 router = APIRouter(tags=["search"])
 
 LARGEST_PHOTO_BYTES = 40 * 1024 * 1024
 
 
-@router.post("/search", operation_id="searchByPhoto")
+@router.post("/search", operation_id="searchByPhoto", responses=refusals(UnreadableMedia, PayloadTooLarge, Unavailable))
 async def search_by_photo(
     photo: UploadFile, _: Viewer, platform: PlatformDep, k: Annotated[int, Query(ge=1, le=100)] = 10
 ) -> SearchOut:
