@@ -4,6 +4,26 @@
  */
 
 export interface paths {
+    "/api/v1/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List audit
+         * @description List who did what to which row, newest first, with the values before and after; filters are joined by 'and'.
+         */
+        get: operations["listAudit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/auth/api-keys": {
         parameters: {
             query?: never;
@@ -12,14 +32,14 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List Api Keys
+         * List api keys
          * @description List the keys of whoever is signed in.
          */
         get: operations["listApiKeys"];
         put?: never;
         /**
-         * Create Api Key
-         * @description Create a key with one's own role. A key cannot create another.
+         * Create api key
+         * @description Create a key with at most one's own role, for all areas or for some. A key cannot create another.
          */
         post: operations["createApiKey"];
         delete?: never;
@@ -39,8 +59,8 @@ export interface paths {
         put?: never;
         post?: never;
         /**
-         * Delete Api Key
-         * @description Revoke a key.
+         * Delete api key
+         * @description Revoke one of one's own keys.
          */
         delete: operations["deleteApiKey"];
         options?: never;
@@ -59,7 +79,7 @@ export interface paths {
         put?: never;
         /**
          * Login
-         * @description Sign in with a password.
+         * @description Sign in with a password; where Buybuddy's sign-in is on, users that are not known here are asked for there.
          */
         post: operations["login"];
         delete?: never;
@@ -96,13 +116,225 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Get Me
+         * Get me
          * @description Return who is signed in.
          */
         get: operations["getMe"];
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Change password
+         * @description Give oneself a new password; one's other sessions end.
+         */
+        post: operations["changePassword"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List sessions
+         * @description List one's own sessions that have not ended, newest first.
+         */
+        get: operations["listSessions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/sessions/end-others": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * End other sessions
+         * @description End all of one's sessions but this one.
+         */
+        post: operations["endOtherSessions"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/sessions/{session_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * End session
+         * @description End one of one's own sessions; its cookie and its token stop working at once.
+         */
+        delete: operations["endSession"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/users": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List users
+         * @description List users by name.
+         */
+        get: operations["listUsers"];
+        put?: never;
+        /**
+         * Create user
+         * @description Add a user; without a password one is generated and shown this once.
+         */
+        post: operations["createUser"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/users/{user_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get user
+         * @description Return one user; the ETag is the version.
+         */
+        get: operations["getUser"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Edit user
+         * @description Change role, email or whether a user may sign in; 409, with the row as it is, when it is not as it was read.
+         */
+        patch: operations["editUser"];
+        trace?: never;
+    };
+    "/api/v1/auth/users/{user_id}/api-keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List user api keys
+         * @description List a user's keys.
+         */
+        get: operations["listUserApiKeys"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/users/{user_id}/api-keys/{key_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Delete user api key
+         * @description Revoke a key of a user.
+         */
+        delete: operations["deleteUserApiKey"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/users/{user_id}/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List user sessions
+         * @description List a user's sessions that have not ended, newest first.
+         */
+        get: operations["listUserSessions"];
+        put?: never;
+        post?: never;
+        /**
+         * End user sessions
+         * @description End all sessions of a user.
+         */
+        delete: operations["endUserSessions"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/users/{user_id}/sessions/{session_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * End user session
+         * @description End one session of a user.
+         */
+        delete: operations["endUserSession"];
         options?: never;
         head?: never;
         patch?: never;
@@ -118,7 +350,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Reset Password
+         * Reset password
          * @description Give a user a new generated password, shown this once, and end their sessions.
          */
         post: operations["resetPassword"];
@@ -136,12 +368,216 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Get Dashboard
+         * Get dashboard
          * @description Return counts with last week's change, running jobs and recent activity.
          */
         get: operations["getDashboard"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/datasets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List datasets
+         * @description List datasets, with how many products and images each has.
+         */
+        get: operations["listDatasets"];
+        put?: never;
+        /**
+         * Create dataset
+         * @description Make an empty dataset.
+         */
+        post: operations["createDataset"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/datasets/{dataset_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get dataset
+         * @description Return a dataset with a page of its products; its ETag is its version.
+         */
+        get: operations["getDataset"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete dataset
+         * @description Remove a dataset and its frozen versions; its products stay in the catalogue.
+         */
+        delete: operations["deleteDataset"];
+        options?: never;
+        head?: never;
+        /**
+         * Edit dataset
+         * @description Change name or description; 409, with the row as it is and who changed it, when it is not as it was read.
+         */
+        patch: operations["editDataset"];
+        trace?: never;
+    };
+    "/api/v1/datasets/{dataset_id}/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Export dataset
+         * @description Export a dataset as a ZIP for machine-learning tools; images that are gone are listed in about/.
+         */
+        get: operations["exportDataset"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/datasets/{dataset_id}/products": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List dataset products
+         * @description List the products of a dataset.
+         */
+        get: operations["listDatasetProducts"];
+        put?: never;
+        /**
+         * Add dataset products
+         * @description Put products into a dataset: named ones, or all that filters find.
+         */
+        post: operations["addDatasetProducts"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/datasets/{dataset_id}/products/remove": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Remove dataset products
+         * @description Take products out of a dataset: named ones, or all that filters find.
+         */
+        post: operations["removeDatasetProducts"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/datasets/{dataset_id}/products/{product_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Remove dataset product
+         * @description Take one product out of a dataset.
+         */
+        delete: operations["removeDatasetProduct"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/datasets/{dataset_id}/versions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List dataset versions
+         * @description List a dataset's frozen versions, newest first.
+         */
+        get: operations["listDatasetVersions"];
+        put?: never;
+        /**
+         * Freeze dataset
+         * @description Freeze a dataset: every image with its hash, split by product; the same seed always gives the same split.
+         */
+        post: operations["freezeDataset"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/datasets/{dataset_id}/versions/{number}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get dataset version
+         * @description Return one frozen version with what its splits hold.
+         */
+        get: operations["getDatasetVersion"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete dataset version
+         * @description Remove a frozen version and its manifest; its number is not given out again.
+         */
+        delete: operations["deleteDatasetVersion"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/datasets/{dataset_id}/versions/{number}/verify": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Verify dataset version
+         * @description Compare images of a version with what is in storage now; call again with `next_start` until it is null.
+         */
+        post: operations["verifyDatasetVersion"];
         delete?: never;
         options?: never;
         head?: never;
@@ -156,7 +592,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Stream Events
+         * Stream events
          * @description Follow changes as they are committed; `Last-Event-ID` replays what was missed.
          */
         get: operations["streamEvents"];
@@ -176,7 +612,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List Jobs
+         * List jobs
          * @description List jobs, newest first.
          */
         get: operations["listJobs"];
@@ -197,8 +633,8 @@ export interface paths {
         };
         get?: never;
         /**
-         * Set Job Limit
-         * @description Change how many jobs of a type may run at once.
+         * Set job limit
+         * @description Change how many jobs of a type may run at once; those that wait get the new slots at once.
          */
         put: operations["setJobLimit"];
         post?: never;
@@ -216,7 +652,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Get Queue Status
+         * Get queue status
          * @description Say for each type how many slots there are, how many are taken and how many jobs wait.
          */
         get: operations["getQueueStatus"];
@@ -236,7 +672,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Get Job
+         * Get job
          * @description Return one job.
          */
         get: operations["getJob"];
@@ -258,7 +694,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Cancel Job
+         * Cancel job
          * @description Cancel a job; one that runs stops within seconds.
          */
         post: operations["cancelJob"];
@@ -276,7 +712,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List Job Logs
+         * List job logs
          * @description List a job's log lines, oldest first.
          */
         get: operations["listJobLogs"];
@@ -298,10 +734,202 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Retry Job
+         * Retry job
          * @description Start a failed or cancelled job again, as a new job.
          */
         post: operations["retryJob"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/locks/{resource_type}/{resource_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get lock
+         * @description Say who holds the lock.
+         */
+        get: operations["getLock"];
+        put?: never;
+        /**
+         * Acquire lock
+         * @description Take the lock for 5 minutes or renew it; when another tab has it, `acquired` is false and `lock` says who.
+         */
+        post: operations["acquireLock"];
+        /**
+         * Release lock
+         * @description Give one's own lock back; a lock of somebody else stays, and is shown.
+         */
+        delete: operations["releaseLock"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/locks/{resource_type}/{resource_id}/release": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Release lock by beacon
+         * @description Give one's own lock back from a page that closes, by navigator.sendBeacon; the tab in the query or the text.
+         */
+        post: operations["releaseLockByBeacon"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/notifications": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List notifications
+         * @description List one's own notifications, newest first.
+         */
+        get: operations["listNotifications"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/notifications/read": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Read all notifications
+         * @description Mark all of one's notifications as read.
+         */
+        post: operations["readAllNotifications"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/notifications/unread-count": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Count unread notifications
+         * @description Say how many notifications one has not read.
+         */
+        get: operations["countUnreadNotifications"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/notifications/{notification_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Delete notification
+         * @description Remove one notification.
+         */
+        delete: operations["deleteNotification"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/notifications/{notification_id}/read": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Read notification
+         * @description Mark one notification as read.
+         */
+        post: operations["readNotification"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/presence": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List presence
+         * @description List who was seen within the last minute on a page, at a resource, or, without either, anywhere.
+         */
+        get: operations["listPresence"];
+        /**
+         * Be present
+         * @description Say where this tab is, every 20 s or so, and hear who else is there.
+         */
+        put: operations["bePresent"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/presence/leave": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Leave presence
+         * @description Say that this tab is being closed, by navigator.sendBeacon; the tab in the query or the text.
+         */
+        post: operations["leavePresence"];
         delete?: never;
         options?: never;
         head?: never;
@@ -316,10 +944,94 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List Products
-         * @description List products; `search` is the beginning of any barcode or a part of the name or brand.
+         * List products
+         * @description List products. Words are found by their beginnings, Turkish letters folded, typing errors forgiven.
          */
         get: operations["listProducts"];
+        put?: never;
+        /**
+         * Create product
+         * @description Make a product by hand; 409 says which barcode belongs to which product already.
+         */
+        post: operations["createProduct"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/products/bulk-delete": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Bulk delete
+         * @description Remove many products: up to 200 ids at once, more or by filters by a job; the failures of some stop no others.
+         */
+        post: operations["bulkDeleteProducts"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/products/bulk-edit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Bulk edit
+         * @description Change many products in the same way: up to 200 ids at once, more or by filters by a job.
+         */
+        post: operations["bulkEditProducts"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/products/bulk-edit/{bulk_id}/undo": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Undo bulk edit
+         * @description Give the products of an edit back what they had; those that were changed since are listed and stay.
+         */
+        post: operations["undoBulkEdit"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/products/bulk/{bulk_id}/failures": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List bulk failures
+         * @description List the products that were left as they are, with the reasons; `bulk_id` is a job's `subject.id`.
+         */
+        get: operations["listBulkFailures"];
         put?: never;
         post?: never;
         delete?: never;
@@ -336,10 +1048,214 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List Categories
+         * List categories
          * @description List the categories that products have, with how many have each.
          */
         get: operations["listCategories"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/products/download": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Download chosen products
+         * @description Download a ZIP with a folder for each of these products; 404 names those that do not exist.
+         */
+        post: operations["downloadChosenProducts"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/products/download/all": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Download products
+         * @description Download a ZIP with a folder for every product that fits the filters: its images, mattes and metadata.json.
+         */
+        get: operations["downloadProducts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/products/export/csv": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Export products csv
+         * @description Export products as CSV: UTF-8 with a byte order mark; cells that spreadsheets take for formulas are defused.
+         */
+        post: operations["exportProductsCsv"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/products/export/json": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Export products json
+         * @description Export products as a JSON array, or one object a line (`format=ndjson`, or Accept: application/x-ndjson).
+         */
+        post: operations["exportProductsJson"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/products/facets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get product facets
+         * @description Say how many products each filter value would show, the other filters and the search applied.
+         */
+        get: operations["getProductFacets"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/products/imports": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Preview import
+         * @description Take in a CSV or XLSX file (50 MB, 200,000 rows) and answer what it would do; only `apply` changes anything.
+         */
+        post: operations["previewImport"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/products/imports/template.csv": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Download template
+         * @description Download an empty file with the columns that people fill in most.
+         */
+        get: operations["downloadImportTemplate"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/products/imports/{import_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get import
+         * @description Return the preview again, and the job that applies it.
+         */
+        get: operations["getImport"];
+        put?: never;
+        post?: never;
+        /**
+         * Discard import
+         * @description Forget an import and its file; what was applied stays.
+         */
+        delete: operations["discardImport"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/products/imports/{import_id}/apply": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Apply import
+         * @description Have a job do what the preview shows; a product that has been changed since is left as it is and listed.
+         */
+        post: operations["applyImport"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/products/imports/{import_id}/rows": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List import rows
+         * @description List a file's rows in its order.
+         */
+        get: operations["listImportRows"];
         put?: never;
         post?: never;
         delete?: never;
@@ -356,24 +1272,106 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Get Product
-         * @description Return one product.
+         * Get product
+         * @description Return one product; its ETag is its version.
          */
         get: operations["getProduct"];
         put?: never;
         post?: never;
         /**
-         * Delete Product
-         * @description Remove a product with its barcodes, images and stored objects.
+         * Delete product
+         * @description Remove a product with its barcodes, images and stored objects; with If-Match only as it was read.
          */
         delete: operations["deleteProduct"];
         options?: never;
         head?: never;
         /**
-         * Edit Product
-         * @description Change fields of a product; 409 when somebody else has changed it since it was read.
+         * Edit product
+         * @description Change fields of a product; 409, with the row as it is and who changed it, when it is not as it was read.
          */
         patch: operations["editProduct"];
+        trace?: never;
+    };
+    "/api/v1/products/{product_id}/barcodes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Add barcode
+         * @description Give a product a barcode, its primary one when it is the first; 409 names the product that has it.
+         */
+        post: operations["addBarcode"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/products/{product_id}/barcodes/{barcode}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Remove barcode
+         * @description Take a barcode from a product; when it was the primary one, the oldest that is left is.
+         */
+        delete: operations["removeBarcode"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/products/{product_id}/barcodes/{barcode}/primary": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make barcode primary
+         * @description Make a barcode the one that lists and exports show.
+         */
+        post: operations["makeBarcodePrimary"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/products/{product_id}/download": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Download product
+         * @description Download a product as a ZIP: synthetic/, real/, augmented/, mattes/ and metadata.json.
+         *
+         *     What storage does not have is left out and listed in MISSING.txt.
+         */
+        get: operations["downloadProduct"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/v1/products/{product_id}/frames": {
@@ -384,12 +1382,72 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List Product Images
-         * @description List a product's images by type.
+         * List product images
+         * @description List a product's images, the first 1,000 of each type, and how many there are; /images pages through all.
          */
         get: operations["listProductImages"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/products/{product_id}/images": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Page product images
+         * @description List a product's images in pages, oldest first.
+         */
+        get: operations["pageProductImages"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/products/{product_id}/images/{image_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Delete product image
+         * @description Remove an image and its files; when it was the primary one, the best that is left is.
+         */
+        delete: operations["deleteProductImage"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/products/{product_id}/images/{image_id}/primary": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make image primary
+         * @description Make an image the one that lists show.
+         */
+        post: operations["makeImagePrimary"];
         delete?: never;
         options?: never;
         head?: never;
@@ -406,7 +1464,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Search By Photo
+         * Search by photo
          * @description Find the products that a photo shows, nearest first.
          */
         post: operations["searchByPhoto"];
@@ -424,7 +1482,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List Videos
+         * List videos
          * @description List videos, newest first; `search` matches the file name or the whole barcode.
          */
         get: operations["listVideos"];
@@ -446,7 +1504,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Process Videos
+         * Process videos
          * @description Process videos: one job each; those beyond the free slots wait. 429 when there is no free slot at all.
          */
         post: operations["processVideos"];
@@ -464,7 +1522,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Get Video Queue
+         * Get video queue
          * @description Say how many videos are where, and list those that wait and those that run.
          */
         get: operations["getVideoQueue"];
@@ -486,7 +1544,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Upload Videos
+         * Upload videos
          * @description Take videos in. The same bytes twice are one video; a file that is no video is listed with the reason.
          */
         post: operations["uploadVideos"];
@@ -494,6 +1552,62 @@ export interface paths {
         options?: never;
         head?: never;
         patch?: never;
+        trace?: never;
+    };
+    "/api/v1/videos/uploads": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Create upload
+         * @description Begin an upload of one video (tus creation); at most 20 of a user's are unfinished. Kept for 24 idle hours.
+         */
+        post: operations["createUpload"];
+        delete?: never;
+        /**
+         * Get capabilities
+         * @description Say which version of tus is spoken, with what extensions, and how large a file may be.
+         */
+        options: operations["getUploadCapabilities"];
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/videos/uploads/{upload_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get upload
+         * @description Say how far an upload is, and which video it has become, or why none; for 24 hours after its last byte.
+         */
+        get: operations["getUpload"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete upload
+         * @description Forget an upload (tus termination); a video that it has become stays.
+         */
+        delete: operations["deleteUpload"];
+        options?: never;
+        /**
+         * Get upload offset
+         * @description Say where the next byte goes (tus core).
+         */
+        head: operations["getUploadOffset"];
+        /**
+         * Append to upload
+         * @description Add bytes (tus core); what came before a cut is kept. With the last one the upload becomes a video, or 422.
+         */
+        patch: operations["appendToUpload"];
         trace?: never;
     };
     "/api/v1/videos/{video_id}": {
@@ -504,14 +1618,14 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Get Video
+         * Get video
          * @description Return one video.
          */
         get: operations["getVideo"];
         put?: never;
         post?: never;
         /**
-         * Delete Video
+         * Delete video
          * @description Remove a video; a product that came from it keeps its frames.
          */
         delete: operations["deleteVideo"];
@@ -530,7 +1644,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Retry Video
+         * Retry video
          * @description Process one video again; its old frames stay until the new run has succeeded.
          */
         post: operations["retryVideo"];
@@ -548,7 +1662,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Get Health
+         * Get health
          * @description Say that the process is alive; nothing outside it is asked.
          */
         get: operations["getHealth"];
@@ -568,7 +1682,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Get Readiness
+         * Get readiness
          * @description Say whether requests can be served; 503 names what is missing.
          */
         get: operations["getReadiness"];
@@ -615,6 +1729,18 @@ export interface components {
             label: string;
         };
         /**
+         * AddedOut
+         * @description `missing` are the named products that there are not.
+         */
+        AddedOut: {
+            /** Added */
+            added: number;
+            /** Already There */
+            already_there: number;
+            /** Missing */
+            missing: string[];
+        };
+        /**
          * ApiKeyCreated
          * @description The key itself, shown this once.
          */
@@ -644,16 +1770,29 @@ export interface components {
              * @enum {string}
              */
             role: "viewer" | "operator" | "engineer" | "admin";
+            /** Scopes */
+            scopes: string[] | null;
         };
         /** ApiKeyIn */
         ApiKeyIn: {
             /**
              * Expires In Days
+             * @description null: it does not expire.
              * @default 90
              */
             expires_in_days: number | null;
             /** Name */
             name: string;
+            /**
+             * Role
+             * @description At most one's own, which it is when this is left out.
+             */
+            role?: ("viewer" | "operator" | "engineer" | "admin") | null;
+            /**
+             * Scopes
+             * @description The areas that the key may touch; null: all of them.
+             */
+            scopes?: ("audit" | "dashboard" | "datasets" | "events" | "jobs" | "locks" | "notifications" | "presence" | "products" | "search" | "videos")[] | null;
         };
         /** ApiKeyOut */
         ApiKeyOut: {
@@ -680,6 +1819,59 @@ export interface components {
              * @enum {string}
              */
             role: "viewer" | "operator" | "engineer" | "admin";
+            /** Scopes */
+            scopes: string[] | null;
+        };
+        /**
+         * AuditOut
+         * @description An entry of the audit trail: also which fields had which values before and after, where there are any.
+         */
+        AuditOut: {
+            /** Action */
+            action: string;
+            /** Actor */
+            actor: string;
+            /** Actor Id */
+            actor_id: string | null;
+            /** After */
+            after: {
+                [key: string]: unknown;
+            } | null;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Before */
+            before: {
+                [key: string]: unknown;
+            } | null;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            subject: components["schemas"]["ActivitySubject"];
+        };
+        /** BarcodeNew */
+        BarcodeNew: {
+            /**
+             * Barcode
+             * @description Digits and letters, at most 32; spaces are left out, zeros are not.
+             */
+            barcode: string;
+        };
+        /** Body_previewImport */
+        Body_previewImport: {
+            /** File */
+            file: string;
+            /**
+             * Mode
+             * @description What the file may do.
+             * @default create_and_update
+             * @enum {string}
+             */
+            mode: "create_and_update" | "update_only" | "create_only";
         };
         /** Body_searchByPhoto */
         Body_searchByPhoto: {
@@ -696,12 +1888,121 @@ export interface components {
             /** Files */
             files: string[];
         };
+        /**
+         * BulkAnswer
+         * @description What was done at once, or (202) the job that does it; `bulk_id` names it for its failures and its undoing.
+         */
+        BulkAnswer: {
+            /**
+             * Bulk Id
+             * Format: uuid
+             */
+            bulk_id: string;
+            /** Done */
+            done: number;
+            /** Failed */
+            failed: components["schemas"]["FailedProduct"][];
+            job: components["schemas"]["JobOut"] | null;
+            /** N Items */
+            n_items: number;
+        };
+        /**
+         * BulkChanges
+         * @description The fields to change, the same for all; one that is left out stays, null empties it.
+         */
+        BulkChanges: {
+            /** Brand Name */
+            brand_name?: string | null;
+            /** Category */
+            category?: string | null;
+            /** Container Type */
+            container_type?: string | null;
+            /** Grounding Prompt */
+            grounding_prompt?: string | null;
+            /** Manufacturer Country */
+            manufacturer_country?: string | null;
+            /** Marketing Description */
+            marketing_description?: string | null;
+            /** Net Quantity */
+            net_quantity?: string | null;
+            /** Product Name */
+            product_name?: string | null;
+            /** Status */
+            status?: ("pending" | "processing" | "needs_matching" | "ready" | "rejected") | null;
+            /** Sub Brand */
+            sub_brand?: string | null;
+            /** Variant Flavor */
+            variant_flavor?: string | null;
+        };
+        /**
+         * BulkDeleteIn
+         * @description The products to remove.
+         */
+        BulkDeleteIn: {
+            /**
+             * Confirm Count
+             * @description How many the person was told; 409 with `current_count` when there are more or fewer.
+             */
+            confirm_count?: number | null;
+            /** @description Every product that fits at this moment; one that is changed before its turn is left out. */
+            filters?: components["schemas"]["ProductFilters"] | null;
+            /**
+             * Items
+             * @description One that is no longer at its version is left out.
+             */
+            items?: components["schemas"]["ChosenProduct"][] | null;
+            /** Product Ids */
+            product_ids?: string[] | null;
+        };
+        /**
+         * BulkEditIn
+         * @description The products to change, and how.
+         */
+        BulkEditIn: {
+            changes: components["schemas"]["BulkChanges"];
+            /**
+             * Confirm Count
+             * @description How many the person was told; 409 with `current_count` when there are more or fewer.
+             */
+            confirm_count?: number | null;
+            /** @description Every product that fits at this moment; one that is changed before its turn is left out. */
+            filters?: components["schemas"]["ProductFilters"] | null;
+            /**
+             * Items
+             * @description One that is no longer at its version is left out.
+             */
+            items?: components["schemas"]["ChosenProduct"][] | null;
+            /** Product Ids */
+            product_ids?: string[] | null;
+        };
         /** CategoryOut */
         CategoryOut: {
             /** Category */
             category: string;
             /** Count */
             count: number;
+        };
+        /** CellProblem */
+        CellProblem: {
+            /** Column */
+            column: string;
+            /** Reason */
+            reason: string;
+            /** Value */
+            value: string;
+        };
+        /**
+         * ChosenProduct
+         * @description A product, and the version that was read.
+         */
+        ChosenProduct: {
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Version */
+            version: number;
         };
         /**
          * Count
@@ -715,6 +2016,7 @@ export interface components {
         };
         /** DashboardCounts */
         DashboardCounts: {
+            datasets: components["schemas"]["Count"];
             embeddings: components["schemas"]["Count"];
             products: components["schemas"]["Count"];
             videos_processed: components["schemas"]["Count"];
@@ -726,6 +2028,227 @@ export interface components {
             recent_activity: components["schemas"]["ActivityOut"][];
             /** Running Jobs */
             running_jobs: components["schemas"]["JobOut"][];
+        };
+        /** DatasetCreate */
+        DatasetCreate: {
+            /**
+             * Description
+             * @default
+             */
+            description: string;
+            /**
+             * Name
+             * @description Unique, whatever the case and the accents.
+             * @example Snacks, spring
+             */
+            name: string;
+        };
+        /**
+         * DatasetDetailOut
+         * @description A dataset with the newest of its products.
+         */
+        DatasetDetailOut: {
+            /** Augmented Count */
+            augmented_count: number;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Description */
+            description: string;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Is Image Count Exact */
+            is_image_count_exact: boolean;
+            /**
+             * Last Version Number
+             * @description The number of the newest frozen version; 0 before the first.
+             */
+            last_version_number: number;
+            /** Name */
+            name: string;
+            /** Product Count */
+            product_count: number;
+            products: components["schemas"]["Page_DatasetProductRow_"];
+            /** Real Count */
+            real_count: number;
+            /** Synthetic Count */
+            synthetic_count: number;
+            /**
+             * Updated At
+             * Format: date-time
+             */
+            updated_at: string;
+            /** Version */
+            version: number;
+        };
+        /**
+         * DatasetEdit
+         * @description The fields to change and the version that was read; a field that is left out stays as it is.
+         */
+        DatasetEdit: {
+            /** Description */
+            description?: string | null;
+            /** Name */
+            name?: string | null;
+            /**
+             * Version
+             * @description What was read; or send If-Match.
+             */
+            version?: number | null;
+        };
+        /**
+         * DatasetOut
+         * @description A dataset; image counts of a large one are estimated from a sample unless `is_image_count_exact`.
+         */
+        DatasetOut: {
+            /** Augmented Count */
+            augmented_count: number;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Description */
+            description: string;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Is Image Count Exact */
+            is_image_count_exact: boolean;
+            /**
+             * Last Version Number
+             * @description The number of the newest frozen version; 0 before the first.
+             */
+            last_version_number: number;
+            /** Name */
+            name: string;
+            /** Product Count */
+            product_count: number;
+            /** Real Count */
+            real_count: number;
+            /** Synthetic Count */
+            synthetic_count: number;
+            /**
+             * Updated At
+             * Format: date-time
+             */
+            updated_at: string;
+            /** Version */
+            version: number;
+        };
+        /**
+         * DatasetProductRow
+         * @description A product of a dataset with how many images of each type it has.
+         */
+        DatasetProductRow: {
+            /**
+             * Added At
+             * Format: date-time
+             */
+            added_at: string;
+            /** Augmented Count */
+            augmented_count: number;
+            /** Barcode */
+            barcode: string | null;
+            /** Barcodes */
+            barcodes: string[];
+            /** Brand Name */
+            brand_name: string | null;
+            /** Category */
+            category: string | null;
+            /** Container Type */
+            container_type: string | null;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Frame Count */
+            frame_count: number;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Net Quantity */
+            net_quantity: string | null;
+            /** Primary Image Url */
+            primary_image_url: string | null;
+            /** Product Name */
+            product_name: string | null;
+            /** Real Count */
+            real_count: number;
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "pending" | "processing" | "needs_matching" | "ready" | "rejected";
+            /** Sub Brand */
+            sub_brand: string | null;
+            /** Synthetic Count */
+            synthetic_count: number;
+            /** Thumbnail Url */
+            thumbnail_url: string | null;
+            /**
+             * Updated At
+             * Format: date-time
+             */
+            updated_at: string;
+            /** Variant Flavor */
+            variant_flavor: string | null;
+            /** Version */
+            version: number;
+            /** Visibility Score */
+            visibility_score: number | null;
+        };
+        /**
+         * DownloadRequest
+         * @description Which products an archive is to hold.
+         */
+        DownloadRequest: {
+            /** Product Ids */
+            product_ids: string[];
+        };
+        /**
+         * ExportRequest
+         * @description Which products to export: these, or everything that fits the filters (all of it without any).
+         */
+        ExportRequest: {
+            filters?: components["schemas"]["ProductFilters"] | null;
+            /** Product Ids */
+            product_ids?: string[] | null;
+        };
+        /**
+         * FacetOut
+         * @description How many products have a value; null stands for none.
+         */
+        FacetOut: {
+            /** Count */
+            count: number;
+            /** Value */
+            value: string | null;
+        };
+        /**
+         * FailedProduct
+         * @description A product that was left as it is, and why.
+         */
+        FailedProduct: {
+            /** Label */
+            label: string;
+            /**
+             * Product Id
+             * Format: uuid
+             */
+            product_id: string;
+            /** Reason */
+            reason: string;
         };
         /**
          * FrameQuality
@@ -802,6 +2325,117 @@ export interface components {
             video_time_s: number | null;
             /** Width Px */
             width_px: number;
+        };
+        /**
+         * ImportColumns
+         * @description The names in the file's first row: those that are fields of a product, and the others.
+         */
+        ImportColumns: {
+            /** Ignored */
+            ignored: string[];
+            /** Recognised */
+            recognised: string[];
+        };
+        /**
+         * ImportCounts
+         * @description How many rows would do what.
+         */
+        ImportCounts: {
+            /** Create */
+            create: number;
+            /** Error */
+            error: number;
+            /** Unchanged */
+            unchanged: number;
+            /** Update */
+            update: number;
+        };
+        /**
+         * ImportOut
+         * @description A file and what it would do to the catalogue; `job` is the latest that applies it.
+         */
+        ImportOut: {
+            columns: components["schemas"]["ImportColumns"];
+            counts: components["schemas"]["ImportCounts"];
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Created By */
+            created_by: string;
+            /** Errors */
+            errors: components["schemas"]["RowError"][];
+            /** Filename */
+            filename: string;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            job: components["schemas"]["JobOut"] | null;
+            /**
+             * Mode
+             * @enum {string}
+             */
+            mode: "create_and_update" | "update_only" | "create_only";
+            samples: components["schemas"]["ImportSamples"];
+            /** Size Bytes */
+            size_bytes: number;
+            /** Total Errors */
+            total_errors: number;
+        };
+        /**
+         * ImportRowOut
+         * @description A row of the file, numbered as a spreadsheet shows it, and what it would do, or did.
+         */
+        ImportRowOut: {
+            /** After */
+            after: {
+                [key: string]: string | null;
+            };
+            /** Barcodes Added */
+            barcodes_added: string[];
+            /** Before */
+            before: {
+                [key: string]: string | null;
+            };
+            /** Errors */
+            errors: components["schemas"]["CellProblem"][];
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "create" | "update" | "unchanged" | "error";
+            /** Label */
+            label: string;
+            /** Outcome */
+            outcome: ("applied" | "conflict") | null;
+            /** Product Id */
+            product_id: string | null;
+            /** Reason */
+            reason: string | null;
+            /** Row */
+            row: number;
+        };
+        /**
+         * ImportSamples
+         * @description The first rows of each kind.
+         */
+        ImportSamples: {
+            /** Create */
+            create: components["schemas"]["ImportRowOut"][];
+            /** Unchanged */
+            unchanged: components["schemas"]["ImportRowOut"][];
+            /** Update */
+            update: components["schemas"]["ImportRowOut"][];
+        };
+        /**
+         * ImportStarted
+         * @description The job that applies an import.
+         */
+        ImportStarted: {
+            job: components["schemas"]["JobOut"];
         };
         /** JobLimitIn */
         JobLimitIn: {
@@ -883,7 +2517,7 @@ export interface components {
              * Type
              * @enum {string}
              */
-            type: "video_processing" | "augmentation" | "training" | "embedding_extraction" | "matching";
+            type: "video_processing" | "augmentation" | "training" | "embedding_extraction" | "matching" | "catalogue_change";
         };
         /**
          * JobSubject
@@ -904,11 +2538,63 @@ export interface components {
             /** Skipped */
             skipped: components["schemas"]["SkippedItem"][];
         };
+        /**
+         * LockAnswer
+         * @description Whether the tab that asks holds the lock, and the lock, if anybody does.
+         */
+        LockAnswer: {
+            /** Acquired */
+            acquired: boolean;
+            lock: components["schemas"]["LockOut"] | null;
+        };
+        /**
+         * LockOut
+         * @description A lock that is held.
+         */
+        LockOut: {
+            /**
+             * Acquired At
+             * Format: date-time
+             */
+            acquired_at: string;
+            /**
+             * Expires At
+             * Format: date-time
+             * @description By the server's clock, to be shown; to count down use expires_in_s.
+             */
+            expires_at: string;
+            /** Expires In S */
+            expires_in_s: number;
+            /**
+             * Is Mine
+             * @description Held by the tab that asks.
+             */
+            is_mine: boolean;
+            /**
+             * Resource Id
+             * Format: uuid
+             */
+            resource_id: string;
+            /** Resource Type */
+            resource_type: string;
+            /**
+             * Token
+             * @description Goes with edits, as the header Lock-Token; told to the holder only.
+             */
+            token: number | null;
+            user: components["schemas"]["PersonOut"];
+        };
         /** LoginIn */
         LoginIn: {
-            /** Password */
+            /**
+             * Password
+             * Format: password
+             */
             password: string;
-            /** Username */
+            /**
+             * Username
+             * @description Or the email.
+             */
             username: string;
         };
         /**
@@ -927,6 +2613,77 @@ export interface components {
             token_type: string;
             user: components["schemas"]["UserOut"];
         };
+        /**
+         * LoginSessionOut
+         * @description One sign-in; it ends at `expires_at` at the latest, and earlier when nobody uses it.
+         */
+        LoginSessionOut: {
+            /** Address */
+            address: string | null;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /**
+             * Expires At
+             * Format: date-time
+             */
+            expires_at: string;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Is Current */
+            is_current: boolean;
+            /**
+             * Last Seen At
+             * Format: date-time
+             */
+            last_seen_at: string;
+            /** User Agent */
+            user_agent: string | null;
+        };
+        /** MarkedRead */
+        MarkedRead: {
+            /** N Marked */
+            n_marked: number;
+        };
+        /**
+         * NotificationOut
+         * @description Something that one is told of; its words are the page's, by `kind` and `params`.
+         */
+        NotificationOut: {
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Kind */
+            kind: string;
+            /** Params */
+            params: {
+                [key: string]: string | number | null;
+            };
+            /** Read At */
+            read_at: string | null;
+            subject: components["schemas"]["NotificationSubject"];
+        };
+        /** NotificationSubject */
+        NotificationSubject: {
+            /** Id */
+            id: string | null;
+            /** Kind */
+            kind: string;
+            /** Label */
+            label: string;
+        };
         /** NutritionFacts */
         NutritionFacts: {
             /** Calories */
@@ -944,10 +2701,125 @@ export interface components {
         };
         /** Page[ApiKeyOut] */
         Page_ApiKeyOut_: {
+            /** Is Total Exact */
+            is_total_exact: boolean;
             /** Items */
             items: components["schemas"]["ApiKeyOut"][];
             /** Limit */
             limit: number;
+            /**
+             * Next Cursor
+             * @description Where the list goes on; null at its end.
+             */
+            next_cursor: string | null;
+            /** Page */
+            page: number;
+            /** Total */
+            total: number;
+        };
+        /** Page[AuditOut] */
+        Page_AuditOut_: {
+            /** Is Total Exact */
+            is_total_exact: boolean;
+            /** Items */
+            items: components["schemas"]["AuditOut"][];
+            /** Limit */
+            limit: number;
+            /**
+             * Next Cursor
+             * @description Where the list goes on; null at its end.
+             */
+            next_cursor: string | null;
+            /** Page */
+            page: number;
+            /** Total */
+            total: number;
+        };
+        /** Page[DatasetOut] */
+        Page_DatasetOut_: {
+            /** Is Total Exact */
+            is_total_exact: boolean;
+            /** Items */
+            items: components["schemas"]["DatasetOut"][];
+            /** Limit */
+            limit: number;
+            /**
+             * Next Cursor
+             * @description Where the list goes on; null at its end.
+             */
+            next_cursor: string | null;
+            /** Page */
+            page: number;
+            /** Total */
+            total: number;
+        };
+        /** Page[DatasetProductRow] */
+        Page_DatasetProductRow_: {
+            /** Is Total Exact */
+            is_total_exact: boolean;
+            /** Items */
+            items: components["schemas"]["DatasetProductRow"][];
+            /** Limit */
+            limit: number;
+            /**
+             * Next Cursor
+             * @description Where the list goes on; null at its end.
+             */
+            next_cursor: string | null;
+            /** Page */
+            page: number;
+            /** Total */
+            total: number;
+        };
+        /** Page[FailedProduct] */
+        Page_FailedProduct_: {
+            /** Is Total Exact */
+            is_total_exact: boolean;
+            /** Items */
+            items: components["schemas"]["FailedProduct"][];
+            /** Limit */
+            limit: number;
+            /**
+             * Next Cursor
+             * @description Where the list goes on; null at its end.
+             */
+            next_cursor: string | null;
+            /** Page */
+            page: number;
+            /** Total */
+            total: number;
+        };
+        /** Page[ImageOut] */
+        Page_ImageOut_: {
+            /** Is Total Exact */
+            is_total_exact: boolean;
+            /** Items */
+            items: components["schemas"]["ImageOut"][];
+            /** Limit */
+            limit: number;
+            /**
+             * Next Cursor
+             * @description Where the list goes on; null at its end.
+             */
+            next_cursor: string | null;
+            /** Page */
+            page: number;
+            /** Total */
+            total: number;
+        };
+        /** Page[ImportRowOut] */
+        Page_ImportRowOut_: {
+            /** Is Total Exact */
+            is_total_exact: boolean;
+            /** Items */
+            items: components["schemas"]["ImportRowOut"][];
+            /** Limit */
+            limit: number;
+            /**
+             * Next Cursor
+             * @description Where the list goes on; null at its end.
+             */
+            next_cursor: string | null;
             /** Page */
             page: number;
             /** Total */
@@ -955,10 +2827,17 @@ export interface components {
         };
         /** Page[JobLogOut] */
         Page_JobLogOut_: {
+            /** Is Total Exact */
+            is_total_exact: boolean;
             /** Items */
             items: components["schemas"]["JobLogOut"][];
             /** Limit */
             limit: number;
+            /**
+             * Next Cursor
+             * @description Where the list goes on; null at its end.
+             */
+            next_cursor: string | null;
             /** Page */
             page: number;
             /** Total */
@@ -966,21 +2845,107 @@ export interface components {
         };
         /** Page[JobOut] */
         Page_JobOut_: {
+            /** Is Total Exact */
+            is_total_exact: boolean;
             /** Items */
             items: components["schemas"]["JobOut"][];
             /** Limit */
             limit: number;
+            /**
+             * Next Cursor
+             * @description Where the list goes on; null at its end.
+             */
+            next_cursor: string | null;
             /** Page */
             page: number;
             /** Total */
             total: number;
         };
-        /** Page[ProductRow] */
-        Page_ProductRow_: {
+        /** Page[LoginSessionOut] */
+        Page_LoginSessionOut_: {
+            /** Is Total Exact */
+            is_total_exact: boolean;
             /** Items */
-            items: components["schemas"]["ProductRow"][];
+            items: components["schemas"]["LoginSessionOut"][];
             /** Limit */
             limit: number;
+            /**
+             * Next Cursor
+             * @description Where the list goes on; null at its end.
+             */
+            next_cursor: string | null;
+            /** Page */
+            page: number;
+            /** Total */
+            total: number;
+        };
+        /** Page[NotificationOut] */
+        Page_NotificationOut_: {
+            /** Is Total Exact */
+            is_total_exact: boolean;
+            /** Items */
+            items: components["schemas"]["NotificationOut"][];
+            /** Limit */
+            limit: number;
+            /**
+             * Next Cursor
+             * @description Where the list goes on; null at its end.
+             */
+            next_cursor: string | null;
+            /** Page */
+            page: number;
+            /** Total */
+            total: number;
+        };
+        /** Page[PersonHere] */
+        Page_PersonHere_: {
+            /** Is Total Exact */
+            is_total_exact: boolean;
+            /** Items */
+            items: components["schemas"]["PersonHere"][];
+            /** Limit */
+            limit: number;
+            /**
+             * Next Cursor
+             * @description Where the list goes on; null at its end.
+             */
+            next_cursor: string | null;
+            /** Page */
+            page: number;
+            /** Total */
+            total: number;
+        };
+        /** Page[UserOut] */
+        Page_UserOut_: {
+            /** Is Total Exact */
+            is_total_exact: boolean;
+            /** Items */
+            items: components["schemas"]["UserOut"][];
+            /** Limit */
+            limit: number;
+            /**
+             * Next Cursor
+             * @description Where the list goes on; null at its end.
+             */
+            next_cursor: string | null;
+            /** Page */
+            page: number;
+            /** Total */
+            total: number;
+        };
+        /** Page[VersionOut] */
+        Page_VersionOut_: {
+            /** Is Total Exact */
+            is_total_exact: boolean;
+            /** Items */
+            items: components["schemas"]["VersionOut"][];
+            /** Limit */
+            limit: number;
+            /**
+             * Next Cursor
+             * @description Where the list goes on; null at its end.
+             */
+            next_cursor: string | null;
             /** Page */
             page: number;
             /** Total */
@@ -988,14 +2953,34 @@ export interface components {
         };
         /** Page[VideoOut] */
         Page_VideoOut_: {
+            /** Is Total Exact */
+            is_total_exact: boolean;
             /** Items */
             items: components["schemas"]["VideoOut"][];
             /** Limit */
             limit: number;
+            /**
+             * Next Cursor
+             * @description Where the list goes on; null at its end.
+             */
+            next_cursor: string | null;
             /** Page */
             page: number;
             /** Total */
             total: number;
+        };
+        /** PasswordChange */
+        PasswordChange: {
+            /**
+             * Current Password
+             * Format: password
+             */
+            current_password: string;
+            /**
+             * New Password
+             * Format: password
+             */
+            new_password: string;
         };
         /**
          * PasswordReset
@@ -1008,19 +2993,90 @@ export interface components {
             username: string;
         };
         /**
+         * PersonHere
+         * @description Somebody who was seen at a place within the last minute.
+         */
+        PersonHere: {
+            /** Page */
+            page: string;
+            /** Resource Id */
+            resource_id: string | null;
+            /** Resource Type */
+            resource_type: string | null;
+            /** Seen S Ago */
+            seen_s_ago: number;
+            /**
+             * Since
+             * Format: date-time
+             */
+            since: string;
+            user: components["schemas"]["PersonOut"];
+        };
+        /** PersonOut */
+        PersonOut: {
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Username */
+            username: string;
+        };
+        /**
+         * PresenceIn
+         * @description Where a tab is.
+         */
+        PresenceIn: {
+            /**
+             * Page
+             * @example /products/detail
+             */
+            page: string;
+            /** Resource Id */
+            resource_id?: string | null;
+            /**
+             * Resource Type
+             * @example product
+             */
+            resource_type?: string | null;
+            /**
+             * Tab Id
+             * @default
+             * @example k3J9x
+             */
+            tab_id: string;
+        };
+        /**
          * Problem
          * @description A problem document; a kind of problem may add fields of its own.
          */
         Problem: {
-            /** Code */
+            /**
+             * Code
+             * @description What programs go by.
+             * @example NOT_FOUND
+             */
             code: string;
-            /** Detail */
+            /**
+             * Detail
+             * @description A sentence that a person can act on.
+             * @example There is no such product.
+             */
             detail: string;
-            /** Status */
+            /**
+             * Status
+             * @example 404
+             */
             status: number;
-            /** Title */
+            /**
+             * Title
+             * @example Not found
+             */
             title: string;
-            /** Type */
+            /**
+             * Type
+             * @example urn:buybuddy:problem:not_found
+             */
             type: string;
         } & {
             [key: string]: unknown;
@@ -1029,6 +3085,15 @@ export interface components {
         ProcessIn: {
             /** Video Ids */
             video_ids: string[];
+        };
+        /**
+         * ProductChoice
+         * @description Which products: named ones, or all that filters find; empty filters mean the whole catalogue.
+         */
+        ProductChoice: {
+            filters?: components["schemas"]["ProductFilters"] | null;
+            /** Product Ids */
+            product_ids?: string[] | null;
         };
         /**
          * ProductEdit
@@ -1060,23 +3125,109 @@ export interface components {
             sub_brand?: string | null;
             /** Variant Flavor */
             variant_flavor?: string | null;
-            /** Version */
-            version: number;
+            /**
+             * Version
+             * @description What was read; or send If-Match.
+             */
+            version?: number | null;
         };
-        /** ProductImagesOut */
+        /**
+         * ProductFacetsOut
+         * @description Counts for the filters of a list, each without its own filter; of a broad search the first hits are counted.
+         */
+        ProductFacetsOut: {
+            /** Categories */
+            categories: components["schemas"]["FacetOut"][];
+            /** Is Exact */
+            is_exact: boolean;
+            /** Statuses */
+            statuses: components["schemas"]["FacetOut"][];
+        };
+        /**
+         * ProductFilters
+         * @description Conditions that all hold; an empty one asks for every product.
+         */
+        ProductFilters: {
+            /** Category */
+            category?: string | null;
+            /**
+             * Search
+             * @description Beginnings of words of brand, name or variant, or of any barcode.
+             */
+            search?: string | null;
+            /** Status */
+            status?: ("pending" | "processing" | "needs_matching" | "ready" | "rejected") | null;
+        };
+        /**
+         * ProductImagesOut
+         * @description The first images of each type, and how many there are of it.
+         */
         ProductImagesOut: {
             /** Augmented */
             augmented: components["schemas"]["ImageOut"][];
+            /** Augmented Total */
+            augmented_total: number;
             /** Real */
             real: components["schemas"]["ImageOut"][];
+            /** Real Total */
+            real_total: number;
             /** Synthetic */
             synthetic: components["schemas"]["ImageOut"][];
+            /** Synthetic Total */
+            synthetic_total: number;
+        };
+        /**
+         * ProductNew
+         * @description A product to make by hand; the first barcode becomes the primary one.
+         */
+        ProductNew: {
+            /**
+             * Barcodes
+             * @default []
+             */
+            barcodes: string[];
+            /** Brand Name */
+            brand_name?: string | null;
+            /** Category */
+            category?: string | null;
+            /** Claims */
+            claims?: string[] | null;
+            /** Container Type */
+            container_type?: string | null;
+            /** Grounding Prompt */
+            grounding_prompt?: string | null;
+            /**
+             * Id
+             * @description Chosen by the client, so that the same product sent again is not made twice.
+             */
+            id?: string | null;
+            /** Manufacturer Country */
+            manufacturer_country?: string | null;
+            /** Marketing Description */
+            marketing_description?: string | null;
+            /** Net Quantity */
+            net_quantity?: string | null;
+            nutrition_facts?: components["schemas"]["NutritionFacts"] | null;
+            /** Product Name */
+            product_name?: string | null;
+            /**
+             * Status
+             * @default pending
+             * @enum {string}
+             */
+            status: "pending" | "processing" | "needs_matching" | "ready" | "rejected";
+            /** Sub Brand */
+            sub_brand?: string | null;
+            /** Variant Flavor */
+            variant_flavor?: string | null;
         };
         /**
          * ProductOut
          * @description A product with all that was read from its pack and the video it came from.
          */
         ProductOut: {
+            /** Augmented Count */
+            augmented_count: number;
             /** Barcode */
             barcode: string | null;
             /** Barcodes */
@@ -1122,6 +3273,8 @@ export interface components {
             primary_image_url: string | null;
             /** Product Name */
             product_name: string | null;
+            /** Real Count */
+            real_count: number;
             /**
              * Status
              * @enum {string}
@@ -1145,10 +3298,35 @@ export interface components {
             visibility_score: number | null;
         };
         /**
+         * ProductPageOut
+         * @description A page of products; `corrected_search` is what was searched for instead of a word that no product has.
+         */
+        ProductPageOut: {
+            /** Corrected Search */
+            corrected_search: string | null;
+            /** Is Total Exact */
+            is_total_exact: boolean;
+            /** Items */
+            items: components["schemas"]["ProductRow"][];
+            /** Limit */
+            limit: number;
+            /**
+             * Next Cursor
+             * @description Where the list goes on; null at its end.
+             */
+            next_cursor: string | null;
+            /** Page */
+            page: number;
+            /** Total */
+            total: number;
+        };
+        /**
          * ProductRow
          * @description A product as a list shows it; `barcode` is its primary one.
          */
         ProductRow: {
+            /** Augmented Count */
+            augmented_count: number;
             /** Barcode */
             barcode: string | null;
             /** Barcodes */
@@ -1177,6 +3355,8 @@ export interface components {
             primary_image_url: string | null;
             /** Product Name */
             product_name: string | null;
+            /** Real Count */
+            real_count: number;
             /**
              * Status
              * @enum {string}
@@ -1209,11 +3389,32 @@ export interface components {
              * Job Type
              * @enum {string}
              */
-            job_type: "video_processing" | "augmentation" | "training" | "embedding_extraction" | "matching";
+            job_type: "video_processing" | "augmentation" | "training" | "embedding_extraction" | "matching" | "catalogue_change";
             /** Max Concurrent */
             max_concurrent: number;
             /** Waiting Count */
             waiting_count: number;
+        };
+        /**
+         * Ratios
+         * @description Parts of the products; together 1, give or take 0.001.
+         */
+        Ratios: {
+            /**
+             * Test
+             * @default 0.1
+             */
+            test: number;
+            /**
+             * Train
+             * @default 0.8
+             */
+            train: number;
+            /**
+             * Val
+             * @default 0.1
+             */
+            val: number;
         };
         /**
          * Readiness
@@ -1233,6 +3434,65 @@ export interface components {
             filename: string;
             /** Reason */
             reason: string;
+        };
+        /** RemovedOut */
+        RemovedOut: {
+            /** Removed */
+            removed: number;
+        };
+        /**
+         * ResumableUploadOut
+         * @description How far an upload is, and what became of it.
+         */
+        ResumableUploadOut: {
+            /**
+             * Expires At
+             * Format: date-time
+             * @description When it is forgotten, unless more comes before.
+             */
+            expires_at: string;
+            /**
+             * Filename
+             * @example 8690504012345.mp4
+             */
+            filename: string;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /**
+             * Offset
+             * @description How many bytes are kept; the next ones begin here.
+             */
+            offset: number;
+            /**
+             * Rejected Reason
+             * @description Why it has become none.
+             * @example null
+             */
+            rejected_reason: string | null;
+            /** Size Bytes */
+            size_bytes: number;
+            /**
+             * Video Id
+             * @description The video it has become; the same bytes twice are one video.
+             */
+            video_id: string | null;
+        };
+        /**
+         * RowError
+         * @description What is wrong in which place of the file.
+         */
+        RowError: {
+            /** Column */
+            column: string;
+            /** Reason */
+            reason: string;
+            /** Row */
+            row: number;
+            /** Value */
+            value: string;
         };
         /** SearchEncoder */
         SearchEncoder: {
@@ -1295,6 +3555,11 @@ export interface components {
             /** Variant Flavor */
             variant_flavor: string | null;
         };
+        /** SessionsEnded */
+        SessionsEnded: {
+            /** N Ended */
+            n_ended: number;
+        };
         /**
          * SkippedItem
          * @description An item of a batch that was left out, and why.
@@ -1309,6 +3574,37 @@ export interface components {
             video_id: string;
         };
         /**
+         * SplitCounts
+         * @description What one split holds; an augmented image counts in its parent's domain too.
+         */
+        SplitCounts: {
+            /** Augmented */
+            augmented: number;
+            /** Domain Real */
+            domain_real: number;
+            /** Domain Synthetic */
+            domain_synthetic: number;
+            /** Images */
+            images: number;
+            /** Products */
+            products: number;
+            /** Real */
+            real: number;
+            /** Synthetic */
+            synthetic: number;
+        };
+        /** SplitsOut */
+        SplitsOut: {
+            test: components["schemas"]["SplitCounts"];
+            train: components["schemas"]["SplitCounts"];
+            val: components["schemas"]["SplitCounts"];
+        };
+        /** UnreadCount */
+        UnreadCount: {
+            /** Unread */
+            unread: number;
+        };
+        /**
          * UploadOut
          * @description What was taken, in the order sent, and what was not, with the reason.
          */
@@ -1318,13 +3614,94 @@ export interface components {
             /** Videos */
             videos: components["schemas"]["VideoOut"][];
         };
-        /** UserOut */
+        /**
+         * UserCreated
+         * @description The new user with the password that was generated, shown this once; null when it was given.
+         */
+        UserCreated: {
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Disabled At */
+            disabled_at: string | null;
+            /** Email */
+            email: string | null;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Password */
+            password: string | null;
+            /**
+             * Role
+             * @enum {string}
+             */
+            role: "viewer" | "operator" | "engineer" | "admin";
+            /** Upstream */
+            upstream: string;
+            /** Username */
+            username: string;
+            /** Version */
+            version: number;
+        };
+        /**
+         * UserEdit
+         * @description The fields to change and the version that was read; a field that is left out stays as it is.
+         */
+        UserEdit: {
+            /** Email */
+            email?: string | null;
+            /**
+             * Is Disabled
+             * @description Ends the user's sessions and keys at once.
+             * @default false
+             */
+            is_disabled: boolean;
+            /**
+             * Role
+             * @default viewer
+             * @enum {string}
+             */
+            role: "viewer" | "operator" | "engineer" | "admin";
+            /**
+             * Version
+             * @description What was read; or send If-Match.
+             */
+            version?: number | null;
+        };
+        /** UserIn */
+        UserIn: {
+            /** Email */
+            email?: string | null;
+            /**
+             * Password
+             * @description Generated, and shown once, when it is left out.
+             */
+            password?: string | null;
+            /**
+             * Role
+             * @default viewer
+             * @enum {string}
+             */
+            role: "viewer" | "operator" | "engineer" | "admin";
+            /** Username */
+            username: string;
+        };
+        /**
+         * UserOut
+         * @description A user; `upstream` says who keeps the password: `local`, or `buybuddy`.
+         */
         UserOut: {
             /**
              * Created At
              * Format: date-time
              */
             created_at: string;
+            /** Disabled At */
+            disabled_at: string | null;
             /** Email */
             email: string | null;
             /**
@@ -1341,6 +3718,98 @@ export interface components {
             upstream: string;
             /** Username */
             username: string;
+            /** Version */
+            version: number;
+        };
+        /**
+         * VerificationOut
+         * @description What storage has of a version's images; `missing` and `changed` name the first hundred.
+         */
+        VerificationOut: {
+            /** Changed */
+            changed: string[];
+            /** Is Manifest Intact */
+            is_manifest_intact: boolean;
+            /** Missing */
+            missing: string[];
+            /** N Changed */
+            n_changed: number;
+            /** N Checked */
+            n_checked: number;
+            /** N Images */
+            n_images: number;
+            /** N Missing */
+            n_missing: number;
+            /**
+             * Next Start
+             * @description Where the next look begins; null when all were looked at.
+             */
+            next_start: number | null;
+        };
+        /** VersionCreate */
+        VersionCreate: {
+            /**
+             * Note
+             * @default
+             */
+            note: string;
+            /**
+             * @default {
+             *       "test": 0.1,
+             *       "train": 0.8,
+             *       "val": 0.1
+             *     }
+             */
+            ratios: components["schemas"]["Ratios"];
+            /**
+             * Seed
+             * @default 42
+             */
+            seed: number;
+        };
+        /**
+         * VersionOut
+         * @description A frozen version; two of the same `content_sha256` have the same images in the same splits.
+         */
+        VersionOut: {
+            /** Content Sha256 */
+            content_sha256: string;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Created By */
+            created_by: string;
+            /**
+             * Dataset Id
+             * Format: uuid
+             */
+            dataset_id: string;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Image Count */
+            image_count: number;
+            /** Manifest Sha256 */
+            manifest_sha256: string;
+            /** Note */
+            note: string;
+            /** Number */
+            number: number;
+            /** Product Count */
+            product_count: number;
+            ratios: components["schemas"]["Ratios"];
+            /** Seed */
+            seed: number;
+            /**
+             * Size Bytes
+             * @description Of the manifest.
+             */
+            size_bytes: number;
+            splits: components["schemas"]["SplitsOut"];
         };
         /**
          * VideoOut
@@ -1433,6 +3902,147 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    listAudit: {
+        parameters: {
+            query?: {
+                /**
+                 * @description As in product, video, job, user, api_key.
+                 * @example text
+                 */
+                subject_kind?: string | null;
+                /**
+                 * @description With subject_kind: the history of one row.
+                 * @example 0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10
+                 */
+                subject_id?: string | null;
+                /**
+                 * @description A username, or platform.
+                 * @example ayse
+                 */
+                actor?: string | null;
+                /**
+                 * @description As in product.edit or user.sign_in.
+                 * @example product.edit
+                 */
+                action?: string | null;
+                /**
+                 * @description This moment and later.
+                 * @example 2026-05-04T09:30:00Z
+                 */
+                from?: string | null;
+                /**
+                 * @description Before this moment.
+                 * @example 2026-05-04T09:30:00Z
+                 */
+                to?: string | null;
+                /**
+                 * @description From 1; pages reach the first 10,000 rows.
+                 * @example 1
+                 */
+                page?: number;
+                /** @example 50 */
+                limit?: number;
+                /** @description `next_cursor` of the page before; `page` is then ignored. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "is_total_exact": true,
+                     *       "items": [
+                     *         {
+                     *           "action": "product.edit",
+                     *           "actor": "ayse",
+                     *           "actor_id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *           "after": {},
+                     *           "at": "2026-05-04T09:30:00Z",
+                     *           "before": {},
+                     *           "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *           "subject": {
+                     *             "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *             "kind": "product",
+                     *             "label": "Ülker Chocolate biscuit"
+                     *           }
+                     *         }
+                     *       ],
+                     *       "limit": 50,
+                     *       "next_cursor": null,
+                     *       "page": 1,
+                     *       "total": 1
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Page_AuditOut_"];
+                };
+            };
+            /** @description BAD_CURSOR, INVALID_INPUT */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     listApiKeys: {
         parameters: {
             query?: never;
@@ -1448,16 +4058,68 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "is_total_exact": true,
+                     *       "items": [
+                     *         {
+                     *           "created_at": "2026-05-04T09:30:00Z",
+                     *           "expires_at": "2026-05-04T09:30:00Z",
+                     *           "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *           "last_used_at": "2026-05-04T09:30:00Z",
+                     *           "name": "Snacks, spring",
+                     *           "prefix": "bbk_1f3a",
+                     *           "role": "viewer",
+                     *           "scopes": [
+                     *             "text"
+                     *           ]
+                     *         }
+                     *       ],
+                     *       "limit": 50,
+                     *       "next_cursor": null,
+                     *       "page": 1,
+                     *       "total": 1
+                     *     }
+                     */
                     "application/json": components["schemas"]["Page_ApiKeyOut_"];
                 };
             };
-            /** @description A problem document (RFC 9457). */
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
             default: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -1471,6 +4133,16 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "expires_in_days": 90,
+                 *       "name": "nightly export",
+                 *       "role": "viewer",
+                 *       "scopes": [
+                 *         "products"
+                 *       ]
+                 *     }
+                 */
                 "application/json": components["schemas"]["ApiKeyIn"];
             };
         };
@@ -1481,16 +4153,87 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "created_at": "2026-05-04T09:30:00Z",
+                     *       "expires_at": "2026-05-04T09:30:00Z",
+                     *       "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *       "key": "bbk_1f3a9c0d7e",
+                     *       "last_used_at": "2026-05-04T09:30:00Z",
+                     *       "name": "Snacks, spring",
+                     *       "prefix": "bbk_1f3a",
+                     *       "role": "viewer",
+                     *       "scopes": [
+                     *         "text"
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["ApiKeyCreated"];
                 };
             };
-            /** @description A problem document (RFC 9457). */
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description TOO_MANY_KEYS */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description PAYLOAD_TOO_LARGE */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
             default: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -1500,6 +4243,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example 0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10 */
                 key_id: string;
             };
             cookie?: never;
@@ -1513,13 +4257,60 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description A problem document (RFC 9457). */
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_FOUND */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
             default: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -1533,6 +4324,12 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "password": "correct horse battery",
+                 *       "username": "ayse"
+                 *     }
+                 */
                 "application/json": components["schemas"]["LoginIn"];
             };
         };
@@ -1543,16 +4340,82 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "access_token": "nJ3k0wq8c2",
+                     *       "expires_in": 3,
+                     *       "token_type": "bearer",
+                     *       "user": {
+                     *         "created_at": "2026-05-04T09:30:00Z",
+                     *         "disabled_at": null,
+                     *         "email": "ayse@example.com",
+                     *         "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *         "role": "viewer",
+                     *         "upstream": "text",
+                     *         "username": "ayse",
+                     *         "version": 3
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["LoginOut"];
                 };
             };
-            /** @description A problem document (RFC 9457). */
+            /** @description INVALID_CREDENTIALS */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description PAYLOAD_TOO_LARGE */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description LOGIN_THROTTLED */
+            429: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UPSTREAM_UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
             default: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -1573,13 +4436,42 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description A problem document (RFC 9457). */
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
             default: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -1599,16 +4491,1328 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "created_at": "2026-05-04T09:30:00Z",
+                     *       "disabled_at": null,
+                     *       "email": "ayse@example.com",
+                     *       "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *       "role": "viewer",
+                     *       "upstream": "text",
+                     *       "username": "ayse",
+                     *       "version": 3
+                     *     }
+                     */
                     "application/json": components["schemas"]["UserOut"];
                 };
             };
-            /** @description A problem document (RFC 9457). */
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
             default: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    changePassword: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "current_password": "correct horse battery",
+                 *       "new_password": "correct horse battery"
+                 *     }
+                 */
+                "application/json": components["schemas"]["PasswordChange"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description WRONG_PASSWORD, INVALID_INPUT */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description PAYLOAD_TOO_LARGE */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description LOGIN_THROTTLED */
+            429: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listSessions: {
+        parameters: {
+            query?: {
+                /**
+                 * @description From 1; pages reach the first 10,000 rows.
+                 * @example 1
+                 */
+                page?: number;
+                /** @example 50 */
+                limit?: number;
+                /** @description `next_cursor` of the page before; `page` is then ignored. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "is_total_exact": true,
+                     *       "items": [
+                     *         {
+                     *           "address": "192.0.2.7",
+                     *           "created_at": "2026-05-04T09:30:00Z",
+                     *           "expires_at": "2026-05-04T09:30:00Z",
+                     *           "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *           "is_current": true,
+                     *           "last_seen_at": "2026-05-04T09:30:00Z",
+                     *           "user_agent": "Mozilla/5.0"
+                     *         }
+                     *       ],
+                     *       "limit": 50,
+                     *       "next_cursor": null,
+                     *       "page": 1,
+                     *       "total": 1
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Page_LoginSessionOut_"];
+                };
+            };
+            /** @description BAD_CURSOR, INVALID_INPUT */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    endOtherSessions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "n_ended": 3
+                     *     }
+                     */
+                    "application/json": components["schemas"]["SessionsEnded"];
+                };
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    endSession: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example 0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10 */
+                session_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_FOUND */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listUsers: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Part of a name.
+                 * @example biscuit
+                 */
+                search?: string | null;
+                /** @example viewer */
+                role?: ("viewer" | "operator" | "engineer" | "admin") | null;
+                /** @example true */
+                is_disabled?: boolean | null;
+                /**
+                 * @description From 1; pages reach the first 10,000 rows.
+                 * @example 1
+                 */
+                page?: number;
+                /** @example 50 */
+                limit?: number;
+                /** @description `next_cursor` of the page before; `page` is then ignored. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "is_total_exact": true,
+                     *       "items": [
+                     *         {
+                     *           "created_at": "2026-05-04T09:30:00Z",
+                     *           "disabled_at": null,
+                     *           "email": "ayse@example.com",
+                     *           "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *           "role": "viewer",
+                     *           "upstream": "text",
+                     *           "username": "ayse",
+                     *           "version": 3
+                     *         }
+                     *       ],
+                     *       "limit": 50,
+                     *       "next_cursor": null,
+                     *       "page": 1,
+                     *       "total": 1
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Page_UserOut_"];
+                };
+            };
+            /** @description BAD_CURSOR, INVALID_INPUT */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createUser: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "email": "ayse@example.com",
+                 *       "role": "operator",
+                 *       "username": "ayse"
+                 *     }
+                 */
+                "application/json": components["schemas"]["UserIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "created_at": "2026-05-04T09:30:00Z",
+                     *       "disabled_at": null,
+                     *       "email": "ayse@example.com",
+                     *       "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *       "password": "correct horse battery",
+                     *       "role": "viewer",
+                     *       "upstream": "text",
+                     *       "username": "ayse",
+                     *       "version": 3
+                     *     }
+                     */
+                    "application/json": components["schemas"]["UserCreated"];
+                };
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NAME_TAKEN */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description PAYLOAD_TOO_LARGE */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getUser: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example 0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10 */
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "created_at": "2026-05-04T09:30:00Z",
+                     *       "disabled_at": null,
+                     *       "email": "ayse@example.com",
+                     *       "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *       "role": "viewer",
+                     *       "upstream": "text",
+                     *       "username": "ayse",
+                     *       "version": 3
+                     *     }
+                     */
+                    "application/json": components["schemas"]["UserOut"];
+                };
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_FOUND */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    editUser: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The ETag that was read, as in `"v3"`; instead of `version` in the body.
+                 * @example "v3"
+                 */
+                "if-match"?: string | null;
+            };
+            path: {
+                /** @example 0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10 */
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "role": "operator",
+                 *       "version": 3
+                 *     }
+                 */
+                "application/json": components["schemas"]["UserEdit"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "created_at": "2026-05-04T09:30:00Z",
+                     *       "disabled_at": null,
+                     *       "email": "ayse@example.com",
+                     *       "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *       "role": "viewer",
+                     *       "upstream": "text",
+                     *       "username": "ayse",
+                     *       "version": 3
+                     *     }
+                     */
+                    "application/json": components["schemas"]["UserOut"];
+                };
+            };
+            /** @description INVALID_INPUT */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_FOUND */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description CONFLICT, NAME_TAKEN, LAST_ADMIN */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description PAYLOAD_TOO_LARGE */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description PRECONDITION_REQUIRED */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listUserApiKeys: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example 0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10 */
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "is_total_exact": true,
+                     *       "items": [
+                     *         {
+                     *           "created_at": "2026-05-04T09:30:00Z",
+                     *           "expires_at": "2026-05-04T09:30:00Z",
+                     *           "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *           "last_used_at": "2026-05-04T09:30:00Z",
+                     *           "name": "Snacks, spring",
+                     *           "prefix": "bbk_1f3a",
+                     *           "role": "viewer",
+                     *           "scopes": [
+                     *             "text"
+                     *           ]
+                     *         }
+                     *       ],
+                     *       "limit": 50,
+                     *       "next_cursor": null,
+                     *       "page": 1,
+                     *       "total": 1
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Page_ApiKeyOut_"];
+                };
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_FOUND */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deleteUserApiKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example 0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10 */
+                user_id: string;
+                /** @example 0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10 */
+                key_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_FOUND */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listUserSessions: {
+        parameters: {
+            query?: {
+                /**
+                 * @description From 1; pages reach the first 10,000 rows.
+                 * @example 1
+                 */
+                page?: number;
+                /** @example 50 */
+                limit?: number;
+                /** @description `next_cursor` of the page before; `page` is then ignored. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path: {
+                /** @example 0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10 */
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "is_total_exact": true,
+                     *       "items": [
+                     *         {
+                     *           "address": "192.0.2.7",
+                     *           "created_at": "2026-05-04T09:30:00Z",
+                     *           "expires_at": "2026-05-04T09:30:00Z",
+                     *           "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *           "is_current": true,
+                     *           "last_seen_at": "2026-05-04T09:30:00Z",
+                     *           "user_agent": "Mozilla/5.0"
+                     *         }
+                     *       ],
+                     *       "limit": 50,
+                     *       "next_cursor": null,
+                     *       "page": 1,
+                     *       "total": 1
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Page_LoginSessionOut_"];
+                };
+            };
+            /** @description BAD_CURSOR, INVALID_INPUT */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_FOUND */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    endUserSessions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example 0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10 */
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "n_ended": 3
+                     *     }
+                     */
+                    "application/json": components["schemas"]["SessionsEnded"];
+                };
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_FOUND */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    endUserSession: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example 0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10 */
+                user_id: string;
+                /** @example 0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10 */
+                session_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_FOUND */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -1618,6 +5822,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example ayse */
                 username: string;
             };
             cookie?: never;
@@ -1630,16 +5835,78 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "password": "correct horse battery",
+                     *       "username": "ayse"
+                     *     }
+                     */
                     "application/json": components["schemas"]["PasswordReset"];
                 };
             };
-            /** @description A problem document (RFC 9457). */
+            /** @description INVALID_INPUT */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_FOUND */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
             default: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -1659,60 +5926,132 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "counts": {
+                     *         "datasets": {
+                     *           "last_week": 3,
+                     *           "total": 1
+                     *         },
+                     *         "embeddings": {
+                     *           "last_week": 3,
+                     *           "total": 1
+                     *         },
+                     *         "products": {
+                     *           "last_week": 3,
+                     *           "total": 1
+                     *         },
+                     *         "videos_processed": {
+                     *           "last_week": 3,
+                     *           "total": 1
+                     *         }
+                     *       },
+                     *       "recent_activity": [
+                     *         {
+                     *           "action": "product.edit",
+                     *           "actor": "ayse",
+                     *           "at": "2026-05-04T09:30:00Z",
+                     *           "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *           "subject": {
+                     *             "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *             "kind": "product",
+                     *             "label": "Ülker Chocolate biscuit"
+                     *           }
+                     *         }
+                     *       ],
+                     *       "running_jobs": [
+                     *         {
+                     *           "attempt": 3,
+                     *           "cancel_requested_at": null,
+                     *           "completed_at": "2026-05-04T09:30:00Z",
+                     *           "created_at": "2026-05-04T09:30:00Z",
+                     *           "created_by": "ayse",
+                     *           "current_step": "cutting out frames",
+                     *           "error_code": null,
+                     *           "error_message": null,
+                     *           "executor": "local",
+                     *           "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *           "max_attempts": 3,
+                     *           "metrics": {
+                     *             "seconds": 12.4
+                     *           },
+                     *           "parent_job_id": null,
+                     *           "progress": 40,
+                     *           "remaining_s": 21,
+                     *           "started_at": "2026-05-04T09:30:00Z",
+                     *           "status": "pending",
+                     *           "subject": {
+                     *             "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *             "kind": "product",
+                     *             "label": "Ülker Chocolate biscuit"
+                     *           },
+                     *           "type": "video_processing"
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["DashboardOut"];
                 };
             };
-            /** @description A problem document (RFC 9457). */
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
             default: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    streamEvents: {
-        parameters: {
-            query?: never;
-            header?: {
-                "last-event-id"?: number | null;
-            };
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description job, video, product, activity and resync events */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "text/event-stream": unknown;
-                };
-            };
-            /** @description A problem document (RFC 9457). */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    listJobs: {
+    listDatasets: {
         parameters: {
             query?: {
-                type?: ("video_processing" | "augmentation" | "training" | "embedding_extraction" | "matching") | null;
-                status?: ("pending" | "queued" | "processing" | "completed" | "failed" | "cancelled") | null;
-                parent_job_id?: string | null;
-                /** @description From 1. */
+                /**
+                 * @description A part of the name.
+                 * @example biscuit
+                 */
+                search?: string | null;
+                /** @example -created_at */
+                sort?: "created_at" | "-created_at" | "updated_at" | "-updated_at" | "name" | "-name";
+                /**
+                 * @description From 1; pages reach the first 10,000 rows.
+                 * @example 1
+                 */
                 page?: number;
+                /** @example 50 */
                 limit?: number;
+                /** @description `next_cursor` of the page before; `page` is then ignored. */
+                cursor?: string | null;
             };
             header?: never;
             path?: never;
@@ -1726,16 +6065,2027 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Page_JobOut_"];
+                    /**
+                     * @example {
+                     *       "is_total_exact": true,
+                     *       "items": [
+                     *         {
+                     *           "augmented_count": 3,
+                     *           "created_at": "2026-05-04T09:30:00Z",
+                     *           "description": "What the spring campaign is about.",
+                     *           "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *           "is_image_count_exact": true,
+                     *           "last_version_number": 3,
+                     *           "name": "Snacks, spring",
+                     *           "product_count": 3,
+                     *           "real_count": 3,
+                     *           "synthetic_count": 3,
+                     *           "updated_at": "2026-05-04T09:30:00Z",
+                     *           "version": 3
+                     *         }
+                     *       ],
+                     *       "limit": 50,
+                     *       "next_cursor": null,
+                     *       "page": 1,
+                     *       "total": 1
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Page_DatasetOut_"];
                 };
             };
-            /** @description A problem document (RFC 9457). */
+            /** @description BAD_CURSOR, INVALID_INPUT */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
             default: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createDataset: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "description": "",
+                 *       "name": "Snacks, spring"
+                 *     }
+                 */
+                "application/json": components["schemas"]["DatasetCreate"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "augmented_count": 3,
+                     *       "created_at": "2026-05-04T09:30:00Z",
+                     *       "description": "What the spring campaign is about.",
+                     *       "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *       "is_image_count_exact": true,
+                     *       "last_version_number": 3,
+                     *       "name": "Snacks, spring",
+                     *       "product_count": 3,
+                     *       "real_count": 3,
+                     *       "synthetic_count": 3,
+                     *       "updated_at": "2026-05-04T09:30:00Z",
+                     *       "version": 3
+                     *     }
+                     */
+                    "application/json": components["schemas"]["DatasetOut"];
+                };
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NAME_TAKEN */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description PAYLOAD_TOO_LARGE */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getDataset: {
+        parameters: {
+            query?: {
+                /** @example -added_at */
+                sort?: "added_at" | "-added_at";
+                /**
+                 * @description From 1; pages reach the first 10,000 rows.
+                 * @example 1
+                 */
+                page?: number;
+                /** @example 50 */
+                limit?: number;
+                /** @description `next_cursor` of the page before; `page` is then ignored. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path: {
+                /** @example 0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10 */
+                dataset_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "augmented_count": 3,
+                     *       "created_at": "2026-05-04T09:30:00Z",
+                     *       "description": "What the spring campaign is about.",
+                     *       "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *       "is_image_count_exact": true,
+                     *       "last_version_number": 3,
+                     *       "name": "Snacks, spring",
+                     *       "product_count": 3,
+                     *       "products": {
+                     *         "is_total_exact": true,
+                     *         "items": [
+                     *           {
+                     *             "added_at": "2026-05-04T09:30:00Z",
+                     *             "augmented_count": 3,
+                     *             "barcode": "8690504012345",
+                     *             "barcodes": [
+                     *               "8690504012345",
+                     *               "86905042"
+                     *             ],
+                     *             "brand_name": "Ülker",
+                     *             "category": "Biscuits",
+                     *             "container_type": "flow pack",
+                     *             "created_at": "2026-05-04T09:30:00Z",
+                     *             "frame_count": 3,
+                     *             "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *             "net_quantity": "70 g",
+                     *             "primary_image_url": "/media/6a1f.c2ln/frames/0199b1c4/0003.png",
+                     *             "product_name": "Chocolate biscuit",
+                     *             "real_count": 3,
+                     *             "status": "pending",
+                     *             "sub_brand": "Hanımeller",
+                     *             "synthetic_count": 3,
+                     *             "thumbnail_url": "/media/6a1f.c2ln/thumbnails/0199b1c4/0003.webp",
+                     *             "updated_at": "2026-05-04T09:30:00Z",
+                     *             "variant_flavor": "Hazelnut",
+                     *             "version": 3,
+                     *             "visibility_score": 87
+                     *           }
+                     *         ],
+                     *         "limit": 50,
+                     *         "next_cursor": null,
+                     *         "page": 1,
+                     *         "total": 1
+                     *       },
+                     *       "real_count": 3,
+                     *       "synthetic_count": 3,
+                     *       "updated_at": "2026-05-04T09:30:00Z",
+                     *       "version": 3
+                     *     }
+                     */
+                    "application/json": components["schemas"]["DatasetDetailOut"];
+                };
+            };
+            /** @description BAD_CURSOR, INVALID_INPUT */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_FOUND */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deleteDataset: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example 0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10 */
+                dataset_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_FOUND */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description RESOURCE_LOCKED */
+            423: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    editDataset: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The ETag that was read, as in `"v3"`; instead of `version` in the body.
+                 * @example "v3"
+                 */
+                "if-match"?: string | null;
+            };
+            path: {
+                /** @example 0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10 */
+                dataset_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "name": "Snacks, spring",
+                 *       "version": 3
+                 *     }
+                 */
+                "application/json": components["schemas"]["DatasetEdit"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "augmented_count": 3,
+                     *       "created_at": "2026-05-04T09:30:00Z",
+                     *       "description": "What the spring campaign is about.",
+                     *       "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *       "is_image_count_exact": true,
+                     *       "last_version_number": 3,
+                     *       "name": "Snacks, spring",
+                     *       "product_count": 3,
+                     *       "real_count": 3,
+                     *       "synthetic_count": 3,
+                     *       "updated_at": "2026-05-04T09:30:00Z",
+                     *       "version": 3
+                     *     }
+                     */
+                    "application/json": components["schemas"]["DatasetOut"];
+                };
+            };
+            /** @description INVALID_INPUT */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_FOUND */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description CONFLICT */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description PAYLOAD_TOO_LARGE */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description RESOURCE_LOCKED */
+            423: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description PRECONDITION_REQUIRED */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    exportDataset: {
+        parameters: {
+            query: {
+                /** @example imagefolder */
+                format: "imagefolder" | "coco" | "oml-csv" | "parquet" | "huggingface";
+                /**
+                 * @description A frozen version; without it the present state.
+                 * @example 1
+                 */
+                version?: number | null;
+            };
+            header?: never;
+            path: {
+                /** @example 0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10 */
+                dataset_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The archive, streamed. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /** @example (a ZIP archive) */
+                    "application/zip": string;
+                };
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_FOUND */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description DATASET_EMPTY */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description PAYLOAD_TOO_LARGE */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description TOO_MANY_STREAMS, UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listDatasetProducts: {
+        parameters: {
+            query?: {
+                /** @example -added_at */
+                sort?: "added_at" | "-added_at";
+                /**
+                 * @description From 1; pages reach the first 10,000 rows.
+                 * @example 1
+                 */
+                page?: number;
+                /** @example 50 */
+                limit?: number;
+                /** @description `next_cursor` of the page before; `page` is then ignored. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path: {
+                /** @example 0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10 */
+                dataset_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "is_total_exact": true,
+                     *       "items": [
+                     *         {
+                     *           "added_at": "2026-05-04T09:30:00Z",
+                     *           "augmented_count": 3,
+                     *           "barcode": "8690504012345",
+                     *           "barcodes": [
+                     *             "8690504012345",
+                     *             "86905042"
+                     *           ],
+                     *           "brand_name": "Ülker",
+                     *           "category": "Biscuits",
+                     *           "container_type": "flow pack",
+                     *           "created_at": "2026-05-04T09:30:00Z",
+                     *           "frame_count": 3,
+                     *           "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *           "net_quantity": "70 g",
+                     *           "primary_image_url": "/media/6a1f.c2ln/frames/0199b1c4/0003.png",
+                     *           "product_name": "Chocolate biscuit",
+                     *           "real_count": 3,
+                     *           "status": "pending",
+                     *           "sub_brand": "Hanımeller",
+                     *           "synthetic_count": 3,
+                     *           "thumbnail_url": "/media/6a1f.c2ln/thumbnails/0199b1c4/0003.webp",
+                     *           "updated_at": "2026-05-04T09:30:00Z",
+                     *           "variant_flavor": "Hazelnut",
+                     *           "version": 3,
+                     *           "visibility_score": 87
+                     *         }
+                     *       ],
+                     *       "limit": 50,
+                     *       "next_cursor": null,
+                     *       "page": 1,
+                     *       "total": 1
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Page_DatasetProductRow_"];
+                };
+            };
+            /** @description BAD_CURSOR, INVALID_INPUT */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_FOUND */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    addDatasetProducts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example 0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10 */
+                dataset_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "filters": {
+                 *         "status": "ready"
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["ProductChoice"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "added": 3,
+                     *       "already_there": 3,
+                     *       "missing": [
+                     *         "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10"
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["AddedOut"];
+                };
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_FOUND */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description PAYLOAD_TOO_LARGE */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description RESOURCE_LOCKED */
+            423: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    removeDatasetProducts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example 0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10 */
+                dataset_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "filters": {
+                 *         "status": "ready"
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["ProductChoice"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "removed": 3
+                     *     }
+                     */
+                    "application/json": components["schemas"]["RemovedOut"];
+                };
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_FOUND */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description PAYLOAD_TOO_LARGE */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description RESOURCE_LOCKED */
+            423: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    removeDatasetProduct: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example 0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10 */
+                dataset_id: string;
+                /** @example 0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10 */
+                product_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_FOUND */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description RESOURCE_LOCKED */
+            423: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listDatasetVersions: {
+        parameters: {
+            query?: {
+                /**
+                 * @description From 1; pages reach the first 10,000 rows.
+                 * @example 1
+                 */
+                page?: number;
+                /** @example 50 */
+                limit?: number;
+                /** @description `next_cursor` of the page before; `page` is then ignored. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path: {
+                /** @example 0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10 */
+                dataset_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "is_total_exact": true,
+                     *       "items": [
+                     *         {
+                     *           "content_sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *           "created_at": "2026-05-04T09:30:00Z",
+                     *           "created_by": "ayse",
+                     *           "dataset_id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *           "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *           "image_count": 3,
+                     *           "manifest_sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *           "note": "Before the new packs came.",
+                     *           "number": 3,
+                     *           "product_count": 3,
+                     *           "ratios": {
+                     *             "test": 0.1,
+                     *             "train": 0.8,
+                     *             "val": 0.1
+                     *           },
+                     *           "seed": 3,
+                     *           "size_bytes": 4182016,
+                     *           "splits": {
+                     *             "test": {
+                     *               "augmented": 3,
+                     *               "domain_real": 3,
+                     *               "domain_synthetic": 3,
+                     *               "images": 3,
+                     *               "products": 3,
+                     *               "real": 3,
+                     *               "synthetic": 3
+                     *             },
+                     *             "train": {
+                     *               "augmented": 3,
+                     *               "domain_real": 3,
+                     *               "domain_synthetic": 3,
+                     *               "images": 3,
+                     *               "products": 3,
+                     *               "real": 3,
+                     *               "synthetic": 3
+                     *             },
+                     *             "val": {
+                     *               "augmented": 3,
+                     *               "domain_real": 3,
+                     *               "domain_synthetic": 3,
+                     *               "images": 3,
+                     *               "products": 3,
+                     *               "real": 3,
+                     *               "synthetic": 3
+                     *             }
+                     *           }
+                     *         }
+                     *       ],
+                     *       "limit": 50,
+                     *       "next_cursor": null,
+                     *       "page": 1,
+                     *       "total": 1
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Page_VersionOut_"];
+                };
+            };
+            /** @description BAD_CURSOR, INVALID_INPUT */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_FOUND */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    freezeDataset: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example 0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10 */
+                dataset_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "note": "",
+                 *       "ratios": {
+                 *         "test": 0.1,
+                 *         "train": 0.8,
+                 *         "val": 0.1
+                 *       },
+                 *       "seed": 42
+                 *     }
+                 */
+                "application/json": components["schemas"]["VersionCreate"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "content_sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "created_at": "2026-05-04T09:30:00Z",
+                     *       "created_by": "ayse",
+                     *       "dataset_id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *       "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *       "image_count": 3,
+                     *       "manifest_sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "note": "Before the new packs came.",
+                     *       "number": 3,
+                     *       "product_count": 3,
+                     *       "ratios": {
+                     *         "test": 0.1,
+                     *         "train": 0.8,
+                     *         "val": 0.1
+                     *       },
+                     *       "seed": 3,
+                     *       "size_bytes": 4182016,
+                     *       "splits": {
+                     *         "test": {
+                     *           "augmented": 3,
+                     *           "domain_real": 3,
+                     *           "domain_synthetic": 3,
+                     *           "images": 3,
+                     *           "products": 3,
+                     *           "real": 3,
+                     *           "synthetic": 3
+                     *         },
+                     *         "train": {
+                     *           "augmented": 3,
+                     *           "domain_real": 3,
+                     *           "domain_synthetic": 3,
+                     *           "images": 3,
+                     *           "products": 3,
+                     *           "real": 3,
+                     *           "synthetic": 3
+                     *         },
+                     *         "val": {
+                     *           "augmented": 3,
+                     *           "domain_real": 3,
+                     *           "domain_synthetic": 3,
+                     *           "images": 3,
+                     *           "products": 3,
+                     *           "real": 3,
+                     *           "synthetic": 3
+                     *         }
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["VersionOut"];
+                };
+            };
+            /** @description INVALID_INPUT */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_FOUND */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description DATASET_EMPTY */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description PAYLOAD_TOO_LARGE */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getDatasetVersion: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example 0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10 */
+                dataset_id: string;
+                /**
+                 * @description 1 for a dataset's first version.
+                 * @example 1
+                 */
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "content_sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "created_at": "2026-05-04T09:30:00Z",
+                     *       "created_by": "ayse",
+                     *       "dataset_id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *       "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *       "image_count": 3,
+                     *       "manifest_sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "note": "Before the new packs came.",
+                     *       "number": 3,
+                     *       "product_count": 3,
+                     *       "ratios": {
+                     *         "test": 0.1,
+                     *         "train": 0.8,
+                     *         "val": 0.1
+                     *       },
+                     *       "seed": 3,
+                     *       "size_bytes": 4182016,
+                     *       "splits": {
+                     *         "test": {
+                     *           "augmented": 3,
+                     *           "domain_real": 3,
+                     *           "domain_synthetic": 3,
+                     *           "images": 3,
+                     *           "products": 3,
+                     *           "real": 3,
+                     *           "synthetic": 3
+                     *         },
+                     *         "train": {
+                     *           "augmented": 3,
+                     *           "domain_real": 3,
+                     *           "domain_synthetic": 3,
+                     *           "images": 3,
+                     *           "products": 3,
+                     *           "real": 3,
+                     *           "synthetic": 3
+                     *         },
+                     *         "val": {
+                     *           "augmented": 3,
+                     *           "domain_real": 3,
+                     *           "domain_synthetic": 3,
+                     *           "images": 3,
+                     *           "products": 3,
+                     *           "real": 3,
+                     *           "synthetic": 3
+                     *         }
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["VersionOut"];
+                };
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_FOUND */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deleteDatasetVersion: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example 0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10 */
+                dataset_id: string;
+                /**
+                 * @description 1 for a dataset's first version.
+                 * @example 1
+                 */
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_FOUND */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    verifyDatasetVersion: {
+        parameters: {
+            query?: {
+                /**
+                 * @description `next_start` of the look before.
+                 * @example 0
+                 */
+                start?: number;
+                /**
+                 * @description How many images to look at.
+                 * @example 2000
+                 */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @example 0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10 */
+                dataset_id: string;
+                /**
+                 * @description 1 for a dataset's first version.
+                 * @example 1
+                 */
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "changed": [
+                     *         "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10"
+                     *       ],
+                     *       "is_manifest_intact": true,
+                     *       "missing": [
+                     *         "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10"
+                     *       ],
+                     *       "n_changed": 3,
+                     *       "n_checked": 3,
+                     *       "n_images": 3,
+                     *       "n_missing": 3,
+                     *       "next_start": 3
+                     *     }
+                     */
+                    "application/json": components["schemas"]["VerificationOut"];
+                };
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_FOUND */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    streamEvents: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Only these; may be given many times.
+                 * @example [
+                 *       "job"
+                 *     ]
+                 */
+                topics?: ("job" | "video" | "product" | "dataset" | "lock" | "presence" | "notification" | "account" | "activity")[] | null;
+                /**
+                 * @description Like Last-Event-ID, for a new EventSource; the header goes before it.
+                 * @example 0
+                 */
+                after?: number | null;
+            };
+            header?: {
+                /** @example 0 */
+                "last-event-id"?: number | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description An event's name is its topic, or resync when what was missed is no longer kept. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example id: 1042
+                     *     event: product
+                     *     data: {"id":"0199b1c4","change":"updated"}
+                     */
+                    "text/event-stream": unknown;
+                };
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description TOO_MANY_STREAMS, UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listJobs: {
+        parameters: {
+            query?: {
+                /** @example video_processing */
+                type?: ("video_processing" | "augmentation" | "training" | "embedding_extraction" | "matching" | "catalogue_change") | null;
+                /** @example pending */
+                status?: ("pending" | "queued" | "processing" | "completed" | "failed" | "cancelled") | null;
+                parent_job_id?: string | null;
+                /**
+                 * @description From 1; pages reach the first 10,000 rows.
+                 * @example 1
+                 */
+                page?: number;
+                /** @example 50 */
+                limit?: number;
+                /** @description `next_cursor` of the page before; `page` is then ignored. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "is_total_exact": true,
+                     *       "items": [
+                     *         {
+                     *           "attempt": 3,
+                     *           "cancel_requested_at": null,
+                     *           "completed_at": "2026-05-04T09:30:00Z",
+                     *           "created_at": "2026-05-04T09:30:00Z",
+                     *           "created_by": "ayse",
+                     *           "current_step": "cutting out frames",
+                     *           "error_code": null,
+                     *           "error_message": null,
+                     *           "executor": "local",
+                     *           "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *           "max_attempts": 3,
+                     *           "metrics": {
+                     *             "seconds": 12.4
+                     *           },
+                     *           "parent_job_id": null,
+                     *           "progress": 40,
+                     *           "remaining_s": 21,
+                     *           "started_at": "2026-05-04T09:30:00Z",
+                     *           "status": "pending",
+                     *           "subject": {
+                     *             "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *             "kind": "product",
+                     *             "label": "Ülker Chocolate biscuit"
+                     *           },
+                     *           "type": "video_processing"
+                     *         }
+                     *       ],
+                     *       "limit": 50,
+                     *       "next_cursor": null,
+                     *       "page": 1,
+                     *       "total": 1
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Page_JobOut_"];
+                };
+            };
+            /** @description BAD_CURSOR, INVALID_INPUT */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -1745,12 +8095,18 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                job_type: "video_processing" | "augmentation" | "training" | "embedding_extraction" | "matching";
+                /** @example video_processing */
+                job_type: "video_processing" | "augmentation" | "training" | "embedding_extraction" | "matching" | "catalogue_change";
             };
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "max_concurrent": 1
+                 *     }
+                 */
                 "application/json": components["schemas"]["JobLimitIn"];
             };
         };
@@ -1762,13 +8118,60 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description A problem document (RFC 9457). */
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description PAYLOAD_TOO_LARGE */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
             default: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -1788,16 +8191,55 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example [
+                     *       {
+                     *         "current_count": 3,
+                     *         "job_type": "video_processing",
+                     *         "max_concurrent": 3,
+                     *         "waiting_count": 3
+                     *       }
+                     *     ]
+                     */
                     "application/json": components["schemas"]["QueueStatusOut"][];
                 };
             };
-            /** @description A problem document (RFC 9457). */
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
             default: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -1807,6 +8249,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example 0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10 */
                 job_id: string;
             };
             cookie?: never;
@@ -1819,16 +8262,92 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "attempt": 3,
+                     *       "cancel_requested_at": null,
+                     *       "completed_at": "2026-05-04T09:30:00Z",
+                     *       "created_at": "2026-05-04T09:30:00Z",
+                     *       "created_by": "ayse",
+                     *       "current_step": "cutting out frames",
+                     *       "error_code": null,
+                     *       "error_message": null,
+                     *       "executor": "local",
+                     *       "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *       "max_attempts": 3,
+                     *       "metrics": {
+                     *         "seconds": 12.4
+                     *       },
+                     *       "parent_job_id": null,
+                     *       "progress": 40,
+                     *       "remaining_s": 21,
+                     *       "started_at": "2026-05-04T09:30:00Z",
+                     *       "status": "pending",
+                     *       "subject": {
+                     *         "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *         "kind": "product",
+                     *         "label": "Ülker Chocolate biscuit"
+                     *       },
+                     *       "type": "video_processing"
+                     *     }
+                     */
                     "application/json": components["schemas"]["JobOut"];
                 };
             };
-            /** @description A problem document (RFC 9457). */
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_FOUND */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
             default: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -1838,6 +8357,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example 0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10 */
                 job_id: string;
             };
             cookie?: never;
@@ -1850,16 +8370,101 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "attempt": 3,
+                     *       "cancel_requested_at": null,
+                     *       "completed_at": "2026-05-04T09:30:00Z",
+                     *       "created_at": "2026-05-04T09:30:00Z",
+                     *       "created_by": "ayse",
+                     *       "current_step": "cutting out frames",
+                     *       "error_code": null,
+                     *       "error_message": null,
+                     *       "executor": "local",
+                     *       "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *       "max_attempts": 3,
+                     *       "metrics": {
+                     *         "seconds": 12.4
+                     *       },
+                     *       "parent_job_id": null,
+                     *       "progress": 40,
+                     *       "remaining_s": 21,
+                     *       "started_at": "2026-05-04T09:30:00Z",
+                     *       "status": "pending",
+                     *       "subject": {
+                     *         "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *         "kind": "product",
+                     *         "label": "Ülker Chocolate biscuit"
+                     *       },
+                     *       "type": "video_processing"
+                     *     }
+                     */
                     "application/json": components["schemas"]["JobOut"];
                 };
             };
-            /** @description A problem document (RFC 9457). */
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_FOUND */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description CONFLICT */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
             default: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -1867,12 +8472,19 @@ export interface operations {
     listJobLogs: {
         parameters: {
             query?: {
-                /** @description From 1. */
+                /**
+                 * @description From 1; pages reach the first 10,000 rows.
+                 * @example 1
+                 */
                 page?: number;
+                /** @example 50 */
                 limit?: number;
+                /** @description `next_cursor` of the page before; `page` is then ignored. */
+                cursor?: string | null;
             };
             header?: never;
             path: {
+                /** @example 0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10 */
                 job_id: string;
             };
             cookie?: never;
@@ -1885,16 +8497,91 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "is_total_exact": true,
+                     *       "items": [
+                     *         {
+                     *           "at": "2026-05-04T09:30:00Z",
+                     *           "attempt": 3,
+                     *           "event": "frame.chosen",
+                     *           "fields": {},
+                     *           "id": 3,
+                     *           "level": "info"
+                     *         }
+                     *       ],
+                     *       "limit": 50,
+                     *       "next_cursor": null,
+                     *       "page": 1,
+                     *       "total": 1
+                     *     }
+                     */
                     "application/json": components["schemas"]["Page_JobLogOut_"];
                 };
             };
-            /** @description A problem document (RFC 9457). */
+            /** @description BAD_CURSOR, INVALID_INPUT */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_FOUND */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
             default: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -1904,6 +8591,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example 0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10 */
                 job_id: string;
             };
             cookie?: never;
@@ -1916,30 +8604,605 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "attempt": 3,
+                     *       "cancel_requested_at": null,
+                     *       "completed_at": "2026-05-04T09:30:00Z",
+                     *       "created_at": "2026-05-04T09:30:00Z",
+                     *       "created_by": "ayse",
+                     *       "current_step": "cutting out frames",
+                     *       "error_code": null,
+                     *       "error_message": null,
+                     *       "executor": "local",
+                     *       "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *       "max_attempts": 3,
+                     *       "metrics": {
+                     *         "seconds": 12.4
+                     *       },
+                     *       "parent_job_id": null,
+                     *       "progress": 40,
+                     *       "remaining_s": 21,
+                     *       "started_at": "2026-05-04T09:30:00Z",
+                     *       "status": "pending",
+                     *       "subject": {
+                     *         "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *         "kind": "product",
+                     *         "label": "Ülker Chocolate biscuit"
+                     *       },
+                     *       "type": "video_processing"
+                     *     }
+                     */
                     "application/json": components["schemas"]["JobOut"];
                 };
             };
-            /** @description A problem document (RFC 9457). */
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_FOUND */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description CONFLICT */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description QUEUE_FULL */
+            429: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
             default: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    listProducts: {
+    getLock: {
         parameters: {
             query?: {
-                search?: string | null;
-                status?: ("pending" | "processing" | "needs_matching" | "ready" | "rejected") | null;
-                category?: string | null;
-                sort?: "created_at" | "-created_at" | "-updated_at" | "product_name" | "brand_name" | "-frame_count";
-                /** @description From 1. */
+                /**
+                 * @description Any id that the page has made up for its tab; none is a tab, too.
+                 * @example text
+                 */
+                tab_id?: string | null;
+            };
+            header?: {
+                /** @example text */
+                "Tab-Id"?: string | null;
+            };
+            path: {
+                /** @example product */
+                resource_type: "product" | "dataset" | "matching";
+                /** @example 0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10 */
+                resource_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "acquired": true,
+                     *       "lock": {
+                     *         "acquired_at": "2026-05-04T09:30:00Z",
+                     *         "expires_at": "2026-05-04T09:30:00Z",
+                     *         "expires_in_s": 0.8,
+                     *         "is_mine": true,
+                     *         "resource_id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *         "resource_type": "text",
+                     *         "token": 3,
+                     *         "user": {
+                     *           "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *           "username": "ayse"
+                     *         }
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["LockAnswer"];
+                };
+            };
+            /** @description INVALID_INPUT */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    acquireLock: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Any id that the page has made up for its tab; none is a tab, too.
+                 * @example text
+                 */
+                tab_id?: string | null;
+            };
+            header?: {
+                /** @example text */
+                "Tab-Id"?: string | null;
+            };
+            path: {
+                /** @example product */
+                resource_type: "product" | "dataset" | "matching";
+                /** @example 0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10 */
+                resource_id: string;
+            };
+            cookie?: never;
+        };
+        /** @description The tab, unless a header or the query says it; navigator.sendBeacon sends text. */
+        requestBody?: {
+            content: {
+                /**
+                 * @example {
+                 *       "tab_id": "text"
+                 *     }
+                 */
+                "application/json": {
+                    tab_id?: string;
+                };
+                /** @example text */
+                "text/plain": string;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "acquired": true,
+                     *       "lock": {
+                     *         "acquired_at": "2026-05-04T09:30:00Z",
+                     *         "expires_at": "2026-05-04T09:30:00Z",
+                     *         "expires_in_s": 0.8,
+                     *         "is_mine": true,
+                     *         "resource_id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *         "resource_type": "text",
+                     *         "token": 3,
+                     *         "user": {
+                     *           "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *           "username": "ayse"
+                     *         }
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["LockAnswer"];
+                };
+            };
+            /** @description INVALID_INPUT */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description PAYLOAD_TOO_LARGE */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description RESOURCE_LOCKED */
+            423: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    releaseLock: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Admins: take somebody else's lock away.
+                 * @example false
+                 */
+                force?: boolean;
+                /**
+                 * @description Any id that the page has made up for its tab; none is a tab, too.
+                 * @example text
+                 */
+                tab_id?: string | null;
+            };
+            header?: {
+                /** @example text */
+                "Tab-Id"?: string | null;
+            };
+            path: {
+                /** @example product */
+                resource_type: "product" | "dataset" | "matching";
+                /** @example 0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10 */
+                resource_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "acquired": true,
+                     *       "lock": {
+                     *         "acquired_at": "2026-05-04T09:30:00Z",
+                     *         "expires_at": "2026-05-04T09:30:00Z",
+                     *         "expires_in_s": 0.8,
+                     *         "is_mine": true,
+                     *         "resource_id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *         "resource_type": "text",
+                     *         "token": 3,
+                     *         "user": {
+                     *           "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *           "username": "ayse"
+                     *         }
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["LockAnswer"];
+                };
+            };
+            /** @description INVALID_INPUT */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    releaseLockByBeacon: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Any id that the page has made up for its tab; none is a tab, too.
+                 * @example text
+                 */
+                tab_id?: string | null;
+            };
+            header?: {
+                /** @example text */
+                "Tab-Id"?: string | null;
+            };
+            path: {
+                /** @example product */
+                resource_type: "product" | "dataset" | "matching";
+                /** @example 0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10 */
+                resource_id: string;
+            };
+            cookie?: never;
+        };
+        /** @description The tab, unless a header or the query says it; navigator.sendBeacon sends text. */
+        requestBody?: {
+            content: {
+                /**
+                 * @example {
+                 *       "tab_id": "text"
+                 *     }
+                 */
+                "application/json": {
+                    tab_id?: string;
+                };
+                /** @example text */
+                "text/plain": string;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description INVALID_INPUT */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description PAYLOAD_TOO_LARGE */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listNotifications: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Only what has not been read.
+                 * @example false
+                 */
+                unread?: boolean;
+                /**
+                 * @description From 1; pages reach the first 10,000 rows.
+                 * @example 1
+                 */
                 page?: number;
+                /** @example 50 */
                 limit?: number;
+                /** @description `next_cursor` of the page before; `page` is then ignored. */
+                cursor?: string | null;
             };
             header?: never;
             path?: never;
@@ -1953,16 +9216,1899 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Page_ProductRow_"];
+                    /**
+                     * @example {
+                     *       "is_total_exact": true,
+                     *       "items": [
+                     *         {
+                     *           "created_at": "2026-05-04T09:30:00Z",
+                     *           "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *           "kind": "product",
+                     *           "params": {
+                     *             "brand_name": "Ülker"
+                     *           },
+                     *           "read_at": "2026-05-04T09:30:00Z",
+                     *           "subject": {
+                     *             "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *             "kind": "product",
+                     *             "label": "Ülker Chocolate biscuit"
+                     *           }
+                     *         }
+                     *       ],
+                     *       "limit": 50,
+                     *       "next_cursor": null,
+                     *       "page": 1,
+                     *       "total": 1
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Page_NotificationOut_"];
                 };
             };
-            /** @description A problem document (RFC 9457). */
+            /** @description BAD_CURSOR, INVALID_INPUT */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
             default: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readAllNotifications: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "n_marked": 3
+                     *     }
+                     */
+                    "application/json": components["schemas"]["MarkedRead"];
+                };
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    countUnreadNotifications: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "unread": 3
+                     *     }
+                     */
+                    "application/json": components["schemas"]["UnreadCount"];
+                };
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deleteNotification: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example 0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10 */
+                notification_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_FOUND */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readNotification: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example 0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10 */
+                notification_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "created_at": "2026-05-04T09:30:00Z",
+                     *       "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *       "kind": "product",
+                     *       "params": {
+                     *         "brand_name": "Ülker"
+                     *       },
+                     *       "read_at": "2026-05-04T09:30:00Z",
+                     *       "subject": {
+                     *         "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *         "kind": "product",
+                     *         "label": "Ülker Chocolate biscuit"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["NotificationOut"];
+                };
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_FOUND */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listPresence: {
+        parameters: {
+            query?: {
+                /** @example text */
+                page?: string | null;
+                /** @example text */
+                resource_type?: string | null;
+                /** @example 0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10 */
+                resource_id?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "is_total_exact": true,
+                     *       "items": [
+                     *         {
+                     *           "page": "text",
+                     *           "resource_id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *           "resource_type": "text",
+                     *           "seen_s_ago": 0.8,
+                     *           "since": "2026-05-04T09:30:00Z",
+                     *           "user": {
+                     *             "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *             "username": "ayse"
+                     *           }
+                     *         }
+                     *       ],
+                     *       "limit": 50,
+                     *       "next_cursor": null,
+                     *       "page": 1,
+                     *       "total": 1
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Page_PersonHere_"];
+                };
+            };
+            /** @description INVALID_INPUT */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    bePresent: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "page": "/products/detail",
+                 *       "resource_id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                 *       "resource_type": "product",
+                 *       "tab_id": ""
+                 *     }
+                 */
+                "application/json": components["schemas"]["PresenceIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "is_total_exact": true,
+                     *       "items": [
+                     *         {
+                     *           "page": "text",
+                     *           "resource_id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *           "resource_type": "text",
+                     *           "seen_s_ago": 0.8,
+                     *           "since": "2026-05-04T09:30:00Z",
+                     *           "user": {
+                     *             "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *             "username": "ayse"
+                     *           }
+                     *         }
+                     *       ],
+                     *       "limit": 50,
+                     *       "next_cursor": null,
+                     *       "page": 1,
+                     *       "total": 1
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Page_PersonHere_"];
+                };
+            };
+            /** @description INVALID_INPUT */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description PAYLOAD_TOO_LARGE */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    leavePresence: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Any id that the page has made up for its tab; none is a tab, too.
+                 * @example text
+                 */
+                tab_id?: string | null;
+            };
+            header?: {
+                /** @example text */
+                "Tab-Id"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /** @description The tab, unless a header or the query says it; navigator.sendBeacon sends text. */
+        requestBody?: {
+            content: {
+                /**
+                 * @example {
+                 *       "tab_id": "text"
+                 *     }
+                 */
+                "application/json": {
+                    tab_id?: string;
+                };
+                /** @example text */
+                "text/plain": string;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description INVALID_INPUT */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description PAYLOAD_TOO_LARGE */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listProducts: {
+        parameters: {
+            query?: {
+                /** @example -created_at */
+                sort?: "created_at" | "-created_at" | "updated_at" | "-updated_at" | "product_name" | "-product_name" | "brand_name" | "-brand_name" | "frame_count" | "-frame_count";
+                /**
+                 * @description Beginnings of words of brand, name or variant, or of any barcode.
+                 * @example biscuit
+                 */
+                search?: string | null;
+                /** @example pending */
+                status?: ("pending" | "processing" | "needs_matching" | "ready" | "rejected") | null;
+                /** @example Biscuits */
+                category?: string | null;
+                /**
+                 * @description From 1; pages reach the first 10,000 rows.
+                 * @example 1
+                 */
+                page?: number;
+                /** @example 50 */
+                limit?: number;
+                /** @description `next_cursor` of the page before; `page` is then ignored. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "corrected_search": null,
+                     *       "is_total_exact": true,
+                     *       "items": [
+                     *         {
+                     *           "augmented_count": 3,
+                     *           "barcode": "8690504012345",
+                     *           "barcodes": [
+                     *             "8690504012345",
+                     *             "86905042"
+                     *           ],
+                     *           "brand_name": "Ülker",
+                     *           "category": "Biscuits",
+                     *           "container_type": "flow pack",
+                     *           "created_at": "2026-05-04T09:30:00Z",
+                     *           "frame_count": 3,
+                     *           "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *           "net_quantity": "70 g",
+                     *           "primary_image_url": "/media/6a1f.c2ln/frames/0199b1c4/0003.png",
+                     *           "product_name": "Chocolate biscuit",
+                     *           "real_count": 3,
+                     *           "status": "pending",
+                     *           "sub_brand": "Hanımeller",
+                     *           "thumbnail_url": "/media/6a1f.c2ln/thumbnails/0199b1c4/0003.webp",
+                     *           "updated_at": "2026-05-04T09:30:00Z",
+                     *           "variant_flavor": "Hazelnut",
+                     *           "version": 3,
+                     *           "visibility_score": 87
+                     *         }
+                     *       ],
+                     *       "limit": 50,
+                     *       "next_cursor": null,
+                     *       "page": 1,
+                     *       "total": 1
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ProductPageOut"];
+                };
+            };
+            /** @description BAD_CURSOR, INVALID_INPUT */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createProduct: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "barcodes": [],
+                 *       "brand_name": "Ülker",
+                 *       "category": "Biscuits",
+                 *       "claims": [
+                 *         "No palm oil"
+                 *       ],
+                 *       "container_type": "flow pack",
+                 *       "grounding_prompt": "a red biscuit pack",
+                 *       "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                 *       "manufacturer_country": "Türkiye",
+                 *       "marketing_description": "A crisp biscuit with cocoa cream.",
+                 *       "net_quantity": "70 g",
+                 *       "nutrition_facts": {
+                 *         "calories": "142 kcal",
+                 *         "carbohydrates": "text",
+                 *         "protein": "text",
+                 *         "serving_size": "text",
+                 *         "sugar": "text",
+                 *         "total_fat": "text"
+                 *       },
+                 *       "product_name": "Chocolate biscuit",
+                 *       "status": "pending",
+                 *       "sub_brand": "Hanımeller",
+                 *       "variant_flavor": "Hazelnut"
+                 *     }
+                 */
+                "application/json": components["schemas"]["ProductNew"];
+            };
+        };
+        responses: {
+            /** @description The same product was sent before. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "augmented_count": 3,
+                     *       "barcode": "8690504012345",
+                     *       "barcodes": [
+                     *         "8690504012345",
+                     *         "86905042"
+                     *       ],
+                     *       "barcodes_seen": [
+                     *         "8690504012345"
+                     *       ],
+                     *       "brand_name": "Ülker",
+                     *       "category": "Biscuits",
+                     *       "claims": [
+                     *         "No palm oil"
+                     *       ],
+                     *       "container_type": "flow pack",
+                     *       "created_at": "2026-05-04T09:30:00Z",
+                     *       "edited_fields": [
+                     *         "text"
+                     *       ],
+                     *       "frame_count": 3,
+                     *       "grounding_prompt": "a red biscuit pack",
+                     *       "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *       "issues_detected": [
+                     *         "net quantity is hidden"
+                     *       ],
+                     *       "manufacturer_country": "Türkiye",
+                     *       "marketing_description": "A crisp biscuit with cocoa cream.",
+                     *       "metadata_reader": "ocr-1",
+                     *       "net_quantity": "70 g",
+                     *       "nutrition_facts": {
+                     *         "calories": "142 kcal",
+                     *         "carbohydrates": "text",
+                     *         "protein": "text",
+                     *         "serving_size": "text",
+                     *         "sugar": "text",
+                     *         "total_fat": "text"
+                     *       },
+                     *       "primary_image_url": "/media/6a1f.c2ln/frames/0199b1c4/0003.png",
+                     *       "product_name": "Chocolate biscuit",
+                     *       "real_count": 3,
+                     *       "status": "pending",
+                     *       "sub_brand": "Hanımeller",
+                     *       "thumbnail_url": "/media/6a1f.c2ln/thumbnails/0199b1c4/0003.webp",
+                     *       "updated_at": "2026-05-04T09:30:00Z",
+                     *       "variant_flavor": "Hazelnut",
+                     *       "version": 3,
+                     *       "video": {
+                     *         "barcode": "8690504012345",
+                     *         "created_at": "2026-05-04T09:30:00Z",
+                     *         "duration_s": 6.5,
+                     *         "error": null,
+                     *         "filename": "8690504012345_biscuit.mp4",
+                     *         "height_px": 1920,
+                     *         "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *         "job": {
+                     *           "attempt": 3,
+                     *           "cancel_requested_at": null,
+                     *           "completed_at": "2026-05-04T09:30:00Z",
+                     *           "created_at": "2026-05-04T09:30:00Z",
+                     *           "created_by": "ayse",
+                     *           "current_step": "cutting out frames",
+                     *           "error_code": null,
+                     *           "error_message": null,
+                     *           "executor": "local",
+                     *           "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *           "max_attempts": 3,
+                     *           "metrics": {
+                     *             "seconds": 12.4
+                     *           },
+                     *           "parent_job_id": null,
+                     *           "progress": 40,
+                     *           "remaining_s": 21,
+                     *           "started_at": "2026-05-04T09:30:00Z",
+                     *           "status": "pending",
+                     *           "subject": {
+                     *             "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *             "kind": "product",
+                     *             "label": "Ülker Chocolate biscuit"
+                     *           },
+                     *           "type": "video_processing"
+                     *         },
+                     *         "media_url": "/media/6a1f.c2ln/videos/0199b1c4/source.mp4",
+                     *         "poster_url": "/media/6a1f.c2ln/videos/0199b1c4/poster.webp",
+                     *         "product_id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "size_bytes": 4182016,
+                     *         "source": "upload",
+                     *         "status": "pending",
+                     *         "updated_at": "2026-05-04T09:30:00Z",
+                     *         "width_px": 1080
+                     *       },
+                     *       "visibility_score": 87
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ProductOut"];
+                };
+            };
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "augmented_count": 3,
+                     *       "barcode": "8690504012345",
+                     *       "barcodes": [
+                     *         "8690504012345",
+                     *         "86905042"
+                     *       ],
+                     *       "barcodes_seen": [
+                     *         "8690504012345"
+                     *       ],
+                     *       "brand_name": "Ülker",
+                     *       "category": "Biscuits",
+                     *       "claims": [
+                     *         "No palm oil"
+                     *       ],
+                     *       "container_type": "flow pack",
+                     *       "created_at": "2026-05-04T09:30:00Z",
+                     *       "edited_fields": [
+                     *         "text"
+                     *       ],
+                     *       "frame_count": 3,
+                     *       "grounding_prompt": "a red biscuit pack",
+                     *       "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *       "issues_detected": [
+                     *         "net quantity is hidden"
+                     *       ],
+                     *       "manufacturer_country": "Türkiye",
+                     *       "marketing_description": "A crisp biscuit with cocoa cream.",
+                     *       "metadata_reader": "ocr-1",
+                     *       "net_quantity": "70 g",
+                     *       "nutrition_facts": {
+                     *         "calories": "142 kcal",
+                     *         "carbohydrates": "text",
+                     *         "protein": "text",
+                     *         "serving_size": "text",
+                     *         "sugar": "text",
+                     *         "total_fat": "text"
+                     *       },
+                     *       "primary_image_url": "/media/6a1f.c2ln/frames/0199b1c4/0003.png",
+                     *       "product_name": "Chocolate biscuit",
+                     *       "real_count": 3,
+                     *       "status": "pending",
+                     *       "sub_brand": "Hanımeller",
+                     *       "thumbnail_url": "/media/6a1f.c2ln/thumbnails/0199b1c4/0003.webp",
+                     *       "updated_at": "2026-05-04T09:30:00Z",
+                     *       "variant_flavor": "Hazelnut",
+                     *       "version": 3,
+                     *       "video": {
+                     *         "barcode": "8690504012345",
+                     *         "created_at": "2026-05-04T09:30:00Z",
+                     *         "duration_s": 6.5,
+                     *         "error": null,
+                     *         "filename": "8690504012345_biscuit.mp4",
+                     *         "height_px": 1920,
+                     *         "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *         "job": {
+                     *           "attempt": 3,
+                     *           "cancel_requested_at": null,
+                     *           "completed_at": "2026-05-04T09:30:00Z",
+                     *           "created_at": "2026-05-04T09:30:00Z",
+                     *           "created_by": "ayse",
+                     *           "current_step": "cutting out frames",
+                     *           "error_code": null,
+                     *           "error_message": null,
+                     *           "executor": "local",
+                     *           "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *           "max_attempts": 3,
+                     *           "metrics": {
+                     *             "seconds": 12.4
+                     *           },
+                     *           "parent_job_id": null,
+                     *           "progress": 40,
+                     *           "remaining_s": 21,
+                     *           "started_at": "2026-05-04T09:30:00Z",
+                     *           "status": "pending",
+                     *           "subject": {
+                     *             "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *             "kind": "product",
+                     *             "label": "Ülker Chocolate biscuit"
+                     *           },
+                     *           "type": "video_processing"
+                     *         },
+                     *         "media_url": "/media/6a1f.c2ln/videos/0199b1c4/source.mp4",
+                     *         "poster_url": "/media/6a1f.c2ln/videos/0199b1c4/poster.webp",
+                     *         "product_id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "size_bytes": 4182016,
+                     *         "source": "upload",
+                     *         "status": "pending",
+                     *         "updated_at": "2026-05-04T09:30:00Z",
+                     *         "width_px": 1080
+                     *       },
+                     *       "visibility_score": 87
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ProductOut"];
+                };
+            };
+            /** @description INVALID_INPUT */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description CONFLICT, BARCODE_TAKEN */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description PAYLOAD_TOO_LARGE */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    bulkDeleteProducts: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The same key again answers with the same jobs.
+                 * @example text
+                 */
+                "idempotency-key"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "confirm_count": 1,
+                 *       "product_ids": [
+                 *         "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10"
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["BulkDeleteIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "bulk_id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *       "done": 3,
+                     *       "failed": [
+                     *         {
+                     *           "label": "Ülker Chocolate biscuit",
+                     *           "product_id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *           "reason": "It was changed since it was read."
+                     *         }
+                     *       ],
+                     *       "job": {
+                     *         "attempt": 3,
+                     *         "cancel_requested_at": null,
+                     *         "completed_at": "2026-05-04T09:30:00Z",
+                     *         "created_at": "2026-05-04T09:30:00Z",
+                     *         "created_by": "ayse",
+                     *         "current_step": "cutting out frames",
+                     *         "error_code": null,
+                     *         "error_message": null,
+                     *         "executor": "local",
+                     *         "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *         "max_attempts": 3,
+                     *         "metrics": {
+                     *           "seconds": 12.4
+                     *         },
+                     *         "parent_job_id": null,
+                     *         "progress": 40,
+                     *         "remaining_s": 21,
+                     *         "started_at": "2026-05-04T09:30:00Z",
+                     *         "status": "pending",
+                     *         "subject": {
+                     *           "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *           "kind": "product",
+                     *           "label": "Ülker Chocolate biscuit"
+                     *         },
+                     *         "type": "video_processing"
+                     *       },
+                     *       "n_items": 3
+                     *     }
+                     */
+                    "application/json": components["schemas"]["BulkAnswer"];
+                };
+            };
+            /** @description A job does it. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "bulk_id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *       "done": 3,
+                     *       "failed": [
+                     *         {
+                     *           "label": "Ülker Chocolate biscuit",
+                     *           "product_id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *           "reason": "It was changed since it was read."
+                     *         }
+                     *       ],
+                     *       "job": {
+                     *         "attempt": 3,
+                     *         "cancel_requested_at": null,
+                     *         "completed_at": "2026-05-04T09:30:00Z",
+                     *         "created_at": "2026-05-04T09:30:00Z",
+                     *         "created_by": "ayse",
+                     *         "current_step": "cutting out frames",
+                     *         "error_code": null,
+                     *         "error_message": null,
+                     *         "executor": "local",
+                     *         "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *         "max_attempts": 3,
+                     *         "metrics": {
+                     *           "seconds": 12.4
+                     *         },
+                     *         "parent_job_id": null,
+                     *         "progress": 40,
+                     *         "remaining_s": 21,
+                     *         "started_at": "2026-05-04T09:30:00Z",
+                     *         "status": "pending",
+                     *         "subject": {
+                     *           "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *           "kind": "product",
+                     *           "label": "Ülker Chocolate biscuit"
+                     *         },
+                     *         "type": "video_processing"
+                     *       },
+                     *       "n_items": 3
+                     *     }
+                     */
+                    "application/json": components["schemas"]["BulkAnswer"];
+                };
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description CONFLICT */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description PAYLOAD_TOO_LARGE */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description QUEUE_FULL */
+            429: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    bulkEditProducts: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The same key again answers with the same jobs.
+                 * @example text
+                 */
+                "idempotency-key"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "changes": {
+                 *         "status": "ready"
+                 *       },
+                 *       "filters": {
+                 *         "category": "Biscuits"
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["BulkEditIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "bulk_id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *       "done": 3,
+                     *       "failed": [
+                     *         {
+                     *           "label": "Ülker Chocolate biscuit",
+                     *           "product_id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *           "reason": "It was changed since it was read."
+                     *         }
+                     *       ],
+                     *       "job": {
+                     *         "attempt": 3,
+                     *         "cancel_requested_at": null,
+                     *         "completed_at": "2026-05-04T09:30:00Z",
+                     *         "created_at": "2026-05-04T09:30:00Z",
+                     *         "created_by": "ayse",
+                     *         "current_step": "cutting out frames",
+                     *         "error_code": null,
+                     *         "error_message": null,
+                     *         "executor": "local",
+                     *         "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *         "max_attempts": 3,
+                     *         "metrics": {
+                     *           "seconds": 12.4
+                     *         },
+                     *         "parent_job_id": null,
+                     *         "progress": 40,
+                     *         "remaining_s": 21,
+                     *         "started_at": "2026-05-04T09:30:00Z",
+                     *         "status": "pending",
+                     *         "subject": {
+                     *           "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *           "kind": "product",
+                     *           "label": "Ülker Chocolate biscuit"
+                     *         },
+                     *         "type": "video_processing"
+                     *       },
+                     *       "n_items": 3
+                     *     }
+                     */
+                    "application/json": components["schemas"]["BulkAnswer"];
+                };
+            };
+            /** @description A job does it. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "bulk_id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *       "done": 3,
+                     *       "failed": [
+                     *         {
+                     *           "label": "Ülker Chocolate biscuit",
+                     *           "product_id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *           "reason": "It was changed since it was read."
+                     *         }
+                     *       ],
+                     *       "job": {
+                     *         "attempt": 3,
+                     *         "cancel_requested_at": null,
+                     *         "completed_at": "2026-05-04T09:30:00Z",
+                     *         "created_at": "2026-05-04T09:30:00Z",
+                     *         "created_by": "ayse",
+                     *         "current_step": "cutting out frames",
+                     *         "error_code": null,
+                     *         "error_message": null,
+                     *         "executor": "local",
+                     *         "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *         "max_attempts": 3,
+                     *         "metrics": {
+                     *           "seconds": 12.4
+                     *         },
+                     *         "parent_job_id": null,
+                     *         "progress": 40,
+                     *         "remaining_s": 21,
+                     *         "started_at": "2026-05-04T09:30:00Z",
+                     *         "status": "pending",
+                     *         "subject": {
+                     *           "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *           "kind": "product",
+                     *           "label": "Ülker Chocolate biscuit"
+                     *         },
+                     *         "type": "video_processing"
+                     *       },
+                     *       "n_items": 3
+                     *     }
+                     */
+                    "application/json": components["schemas"]["BulkAnswer"];
+                };
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description CONFLICT */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description PAYLOAD_TOO_LARGE */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description QUEUE_FULL */
+            429: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    undoBulkEdit: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The same key again answers with the same jobs.
+                 * @example text
+                 */
+                "idempotency-key"?: string | null;
+            };
+            path: {
+                /** @example 0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10 */
+                bulk_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "bulk_id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *       "done": 3,
+                     *       "failed": [
+                     *         {
+                     *           "label": "Ülker Chocolate biscuit",
+                     *           "product_id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *           "reason": "It was changed since it was read."
+                     *         }
+                     *       ],
+                     *       "job": {
+                     *         "attempt": 3,
+                     *         "cancel_requested_at": null,
+                     *         "completed_at": "2026-05-04T09:30:00Z",
+                     *         "created_at": "2026-05-04T09:30:00Z",
+                     *         "created_by": "ayse",
+                     *         "current_step": "cutting out frames",
+                     *         "error_code": null,
+                     *         "error_message": null,
+                     *         "executor": "local",
+                     *         "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *         "max_attempts": 3,
+                     *         "metrics": {
+                     *           "seconds": 12.4
+                     *         },
+                     *         "parent_job_id": null,
+                     *         "progress": 40,
+                     *         "remaining_s": 21,
+                     *         "started_at": "2026-05-04T09:30:00Z",
+                     *         "status": "pending",
+                     *         "subject": {
+                     *           "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *           "kind": "product",
+                     *           "label": "Ülker Chocolate biscuit"
+                     *         },
+                     *         "type": "video_processing"
+                     *       },
+                     *       "n_items": 3
+                     *     }
+                     */
+                    "application/json": components["schemas"]["BulkAnswer"];
+                };
+            };
+            /** @description A job does it. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "bulk_id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *       "done": 3,
+                     *       "failed": [
+                     *         {
+                     *           "label": "Ülker Chocolate biscuit",
+                     *           "product_id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *           "reason": "It was changed since it was read."
+                     *         }
+                     *       ],
+                     *       "job": {
+                     *         "attempt": 3,
+                     *         "cancel_requested_at": null,
+                     *         "completed_at": "2026-05-04T09:30:00Z",
+                     *         "created_at": "2026-05-04T09:30:00Z",
+                     *         "created_by": "ayse",
+                     *         "current_step": "cutting out frames",
+                     *         "error_code": null,
+                     *         "error_message": null,
+                     *         "executor": "local",
+                     *         "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *         "max_attempts": 3,
+                     *         "metrics": {
+                     *           "seconds": 12.4
+                     *         },
+                     *         "parent_job_id": null,
+                     *         "progress": 40,
+                     *         "remaining_s": 21,
+                     *         "started_at": "2026-05-04T09:30:00Z",
+                     *         "status": "pending",
+                     *         "subject": {
+                     *           "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *           "kind": "product",
+                     *           "label": "Ülker Chocolate biscuit"
+                     *         },
+                     *         "type": "video_processing"
+                     *       },
+                     *       "n_items": 3
+                     *     }
+                     */
+                    "application/json": components["schemas"]["BulkAnswer"];
+                };
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_FOUND */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description CONFLICT */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description QUEUE_FULL */
+            429: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listBulkFailures: {
+        parameters: {
+            query?: {
+                /**
+                 * @description From 1; pages reach the first 10,000 rows.
+                 * @example 1
+                 */
+                page?: number;
+                /** @example 50 */
+                limit?: number;
+                /** @description `next_cursor` of the page before; `page` is then ignored. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path: {
+                /** @example 0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10 */
+                bulk_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "is_total_exact": true,
+                     *       "items": [
+                     *         {
+                     *           "label": "Ülker Chocolate biscuit",
+                     *           "product_id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *           "reason": "It was changed since it was read."
+                     *         }
+                     *       ],
+                     *       "limit": 50,
+                     *       "next_cursor": null,
+                     *       "page": 1,
+                     *       "total": 1
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Page_FailedProduct_"];
+                };
+            };
+            /** @description BAD_CURSOR, INVALID_INPUT */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_FOUND */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -1982,16 +11128,1411 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example [
+                     *       {
+                     *         "category": "Biscuits",
+                     *         "count": 3
+                     *       }
+                     *     ]
+                     */
                     "application/json": components["schemas"]["CategoryOut"][];
                 };
             };
-            /** @description A problem document (RFC 9457). */
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
             default: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    downloadChosenProducts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "product_ids": [
+                 *         "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10"
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["DownloadRequest"];
+            };
+        };
+        responses: {
+            /** @description The file, streamed. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /** @example (a ZIP archive) */
+                    "application/zip": string;
+                };
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_FOUND */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description PAYLOAD_TOO_LARGE */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description ARCHIVE_TOO_LARGE, VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description TOO_MANY_STREAMS, UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    downloadProducts: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Beginnings of words of brand, name or variant, or of any barcode.
+                 * @example biscuit
+                 */
+                search?: string | null;
+                /** @example pending */
+                status?: ("pending" | "processing" | "needs_matching" | "ready" | "rejected") | null;
+                /** @example Biscuits */
+                category?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file, streamed. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /** @example (a ZIP archive) */
+                    "application/zip": string;
+                };
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description ARCHIVE_TOO_LARGE, VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description TOO_MANY_STREAMS, UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    exportProductsCsv: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "filters": {
+                 *         "category": "Biscuits",
+                 *         "status": "ready"
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["ExportRequest"];
+            };
+        };
+        responses: {
+            /** @description The file, streamed. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example id,barcode,brand_name
+                     *     0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10,8690504012345,Ülker
+                     */
+                    "text/csv": string;
+                };
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_FOUND */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description PAYLOAD_TOO_LARGE */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description TOO_MANY_STREAMS, UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    exportProductsJson: {
+        parameters: {
+            query?: {
+                /**
+                 * @description ndjson: one object a line.
+                 * @example json
+                 */
+                format?: "json" | "ndjson";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "filters": {
+                 *         "category": "Biscuits",
+                 *         "status": "ready"
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["ExportRequest"];
+            };
+        };
+        responses: {
+            /** @description The file, streamed. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example [
+                     *       {}
+                     *     ]
+                     */
+                    "application/json": Record<string, never>[];
+                    /** @example {"id":"0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10","barcode":"8690504012345"} */
+                    "application/x-ndjson": string;
+                };
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_FOUND */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description PAYLOAD_TOO_LARGE */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description TOO_MANY_STREAMS, UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getProductFacets: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Beginnings of words of brand, name or variant, or of any barcode.
+                 * @example biscuit
+                 */
+                search?: string | null;
+                /** @example pending */
+                status?: ("pending" | "processing" | "needs_matching" | "ready" | "rejected") | null;
+                /** @example Biscuits */
+                category?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "categories": [
+                     *         {
+                     *           "count": 3,
+                     *           "value": "reday"
+                     *         }
+                     *       ],
+                     *       "is_exact": true,
+                     *       "statuses": [
+                     *         {
+                     *           "count": 3,
+                     *           "value": "reday"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ProductFacetsOut"];
+                };
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    previewImport: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "file": "(the file's bytes)",
+                 *       "mode": "create_and_update"
+                 *     }
+                 */
+                "multipart/form-data": components["schemas"]["Body_previewImport"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "columns": {
+                     *         "ignored": [
+                     *           "text"
+                     *         ],
+                     *         "recognised": [
+                     *           "text"
+                     *         ]
+                     *       },
+                     *       "counts": {
+                     *         "create": 3,
+                     *         "error": 3,
+                     *         "unchanged": 3,
+                     *         "update": 3
+                     *       },
+                     *       "created_at": "2026-05-04T09:30:00Z",
+                     *       "created_by": "ayse",
+                     *       "errors": [
+                     *         {
+                     *           "column": "status",
+                     *           "reason": "It was changed since it was read.",
+                     *           "row": 3,
+                     *           "value": "reday"
+                     *         }
+                     *       ],
+                     *       "filename": "8690504012345_biscuit.mp4",
+                     *       "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *       "job": {
+                     *         "attempt": 3,
+                     *         "cancel_requested_at": null,
+                     *         "completed_at": "2026-05-04T09:30:00Z",
+                     *         "created_at": "2026-05-04T09:30:00Z",
+                     *         "created_by": "ayse",
+                     *         "current_step": "cutting out frames",
+                     *         "error_code": null,
+                     *         "error_message": null,
+                     *         "executor": "local",
+                     *         "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *         "max_attempts": 3,
+                     *         "metrics": {
+                     *           "seconds": 12.4
+                     *         },
+                     *         "parent_job_id": null,
+                     *         "progress": 40,
+                     *         "remaining_s": 21,
+                     *         "started_at": "2026-05-04T09:30:00Z",
+                     *         "status": "pending",
+                     *         "subject": {
+                     *           "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *           "kind": "product",
+                     *           "label": "Ülker Chocolate biscuit"
+                     *         },
+                     *         "type": "video_processing"
+                     *       },
+                     *       "mode": "create_and_update",
+                     *       "samples": {
+                     *         "create": [
+                     *           {
+                     *             "after": {
+                     *               "brand_name": "Ülker"
+                     *             },
+                     *             "barcodes_added": [
+                     *               "86905042"
+                     *             ],
+                     *             "before": {
+                     *               "brand_name": "Ülker"
+                     *             },
+                     *             "errors": [
+                     *               {
+                     *                 "column": "status",
+                     *                 "reason": "It was changed since it was read.",
+                     *                 "value": "reday"
+                     *               }
+                     *             ],
+                     *             "kind": "create",
+                     *             "label": "Ülker Chocolate biscuit",
+                     *             "outcome": "applied",
+                     *             "product_id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *             "reason": "It was changed since it was read.",
+                     *             "row": 3
+                     *           }
+                     *         ],
+                     *         "unchanged": [
+                     *           {
+                     *             "after": {
+                     *               "brand_name": "Ülker"
+                     *             },
+                     *             "barcodes_added": [
+                     *               "86905042"
+                     *             ],
+                     *             "before": {
+                     *               "brand_name": "Ülker"
+                     *             },
+                     *             "errors": [
+                     *               {
+                     *                 "column": "status",
+                     *                 "reason": "It was changed since it was read.",
+                     *                 "value": "reday"
+                     *               }
+                     *             ],
+                     *             "kind": "create",
+                     *             "label": "Ülker Chocolate biscuit",
+                     *             "outcome": "applied",
+                     *             "product_id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *             "reason": "It was changed since it was read.",
+                     *             "row": 3
+                     *           }
+                     *         ],
+                     *         "update": [
+                     *           {
+                     *             "after": {
+                     *               "brand_name": "Ülker"
+                     *             },
+                     *             "barcodes_added": [
+                     *               "86905042"
+                     *             ],
+                     *             "before": {
+                     *               "brand_name": "Ülker"
+                     *             },
+                     *             "errors": [
+                     *               {
+                     *                 "column": "status",
+                     *                 "reason": "It was changed since it was read.",
+                     *                 "value": "reday"
+                     *               }
+                     *             ],
+                     *             "kind": "create",
+                     *             "label": "Ülker Chocolate biscuit",
+                     *             "outcome": "applied",
+                     *             "product_id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *             "reason": "It was changed since it was read.",
+                     *             "row": 3
+                     *           }
+                     *         ]
+                     *       },
+                     *       "size_bytes": 4182016,
+                     *       "total_errors": 3
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ImportOut"];
+                };
+            };
+            /** @description INVALID_INPUT */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description PAYLOAD_TOO_LARGE */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNREADABLE_MEDIA, VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    downloadImportTemplate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A CSV file with a header and no rows. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example id,barcode,brand_name
+                     *     0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10,8690504012345,Ülker
+                     */
+                    "text/csv": unknown;
+                };
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getImport: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example 0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10 */
+                import_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "columns": {
+                     *         "ignored": [
+                     *           "text"
+                     *         ],
+                     *         "recognised": [
+                     *           "text"
+                     *         ]
+                     *       },
+                     *       "counts": {
+                     *         "create": 3,
+                     *         "error": 3,
+                     *         "unchanged": 3,
+                     *         "update": 3
+                     *       },
+                     *       "created_at": "2026-05-04T09:30:00Z",
+                     *       "created_by": "ayse",
+                     *       "errors": [
+                     *         {
+                     *           "column": "status",
+                     *           "reason": "It was changed since it was read.",
+                     *           "row": 3,
+                     *           "value": "reday"
+                     *         }
+                     *       ],
+                     *       "filename": "8690504012345_biscuit.mp4",
+                     *       "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *       "job": {
+                     *         "attempt": 3,
+                     *         "cancel_requested_at": null,
+                     *         "completed_at": "2026-05-04T09:30:00Z",
+                     *         "created_at": "2026-05-04T09:30:00Z",
+                     *         "created_by": "ayse",
+                     *         "current_step": "cutting out frames",
+                     *         "error_code": null,
+                     *         "error_message": null,
+                     *         "executor": "local",
+                     *         "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *         "max_attempts": 3,
+                     *         "metrics": {
+                     *           "seconds": 12.4
+                     *         },
+                     *         "parent_job_id": null,
+                     *         "progress": 40,
+                     *         "remaining_s": 21,
+                     *         "started_at": "2026-05-04T09:30:00Z",
+                     *         "status": "pending",
+                     *         "subject": {
+                     *           "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *           "kind": "product",
+                     *           "label": "Ülker Chocolate biscuit"
+                     *         },
+                     *         "type": "video_processing"
+                     *       },
+                     *       "mode": "create_and_update",
+                     *       "samples": {
+                     *         "create": [
+                     *           {
+                     *             "after": {
+                     *               "brand_name": "Ülker"
+                     *             },
+                     *             "barcodes_added": [
+                     *               "86905042"
+                     *             ],
+                     *             "before": {
+                     *               "brand_name": "Ülker"
+                     *             },
+                     *             "errors": [
+                     *               {
+                     *                 "column": "status",
+                     *                 "reason": "It was changed since it was read.",
+                     *                 "value": "reday"
+                     *               }
+                     *             ],
+                     *             "kind": "create",
+                     *             "label": "Ülker Chocolate biscuit",
+                     *             "outcome": "applied",
+                     *             "product_id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *             "reason": "It was changed since it was read.",
+                     *             "row": 3
+                     *           }
+                     *         ],
+                     *         "unchanged": [
+                     *           {
+                     *             "after": {
+                     *               "brand_name": "Ülker"
+                     *             },
+                     *             "barcodes_added": [
+                     *               "86905042"
+                     *             ],
+                     *             "before": {
+                     *               "brand_name": "Ülker"
+                     *             },
+                     *             "errors": [
+                     *               {
+                     *                 "column": "status",
+                     *                 "reason": "It was changed since it was read.",
+                     *                 "value": "reday"
+                     *               }
+                     *             ],
+                     *             "kind": "create",
+                     *             "label": "Ülker Chocolate biscuit",
+                     *             "outcome": "applied",
+                     *             "product_id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *             "reason": "It was changed since it was read.",
+                     *             "row": 3
+                     *           }
+                     *         ],
+                     *         "update": [
+                     *           {
+                     *             "after": {
+                     *               "brand_name": "Ülker"
+                     *             },
+                     *             "barcodes_added": [
+                     *               "86905042"
+                     *             ],
+                     *             "before": {
+                     *               "brand_name": "Ülker"
+                     *             },
+                     *             "errors": [
+                     *               {
+                     *                 "column": "status",
+                     *                 "reason": "It was changed since it was read.",
+                     *                 "value": "reday"
+                     *               }
+                     *             ],
+                     *             "kind": "create",
+                     *             "label": "Ülker Chocolate biscuit",
+                     *             "outcome": "applied",
+                     *             "product_id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *             "reason": "It was changed since it was read.",
+                     *             "row": 3
+                     *           }
+                     *         ]
+                     *       },
+                     *       "size_bytes": 4182016,
+                     *       "total_errors": 3
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ImportOut"];
+                };
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_FOUND */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    discardImport: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example 0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10 */
+                import_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_FOUND */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description CONFLICT */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    applyImport: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The same key again answers with the same jobs.
+                 * @example text
+                 */
+                "idempotency-key"?: string | null;
+            };
+            path: {
+                /** @example 0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10 */
+                import_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "job": {
+                     *         "attempt": 3,
+                     *         "cancel_requested_at": null,
+                     *         "completed_at": "2026-05-04T09:30:00Z",
+                     *         "created_at": "2026-05-04T09:30:00Z",
+                     *         "created_by": "ayse",
+                     *         "current_step": "cutting out frames",
+                     *         "error_code": null,
+                     *         "error_message": null,
+                     *         "executor": "local",
+                     *         "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *         "max_attempts": 3,
+                     *         "metrics": {
+                     *           "seconds": 12.4
+                     *         },
+                     *         "parent_job_id": null,
+                     *         "progress": 40,
+                     *         "remaining_s": 21,
+                     *         "started_at": "2026-05-04T09:30:00Z",
+                     *         "status": "pending",
+                     *         "subject": {
+                     *           "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *           "kind": "product",
+                     *           "label": "Ülker Chocolate biscuit"
+                     *         },
+                     *         "type": "video_processing"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ImportStarted"];
+                };
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_FOUND */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description CONFLICT */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description QUEUE_FULL */
+            429: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listImportRows: {
+        parameters: {
+            query?: {
+                /** @example create */
+                kind?: ("create" | "update" | "unchanged" | "error") | null;
+                /**
+                 * @description What became of it when it was applied.
+                 * @example applied
+                 */
+                outcome?: ("applied" | "conflict") | null;
+                /**
+                 * @description From 1; pages reach the first 10,000 rows.
+                 * @example 1
+                 */
+                page?: number;
+                /** @example 50 */
+                limit?: number;
+                /** @description `next_cursor` of the page before; `page` is then ignored. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path: {
+                /** @example 0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10 */
+                import_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "is_total_exact": true,
+                     *       "items": [
+                     *         {
+                     *           "after": {
+                     *             "brand_name": "Ülker"
+                     *           },
+                     *           "barcodes_added": [
+                     *             "86905042"
+                     *           ],
+                     *           "before": {
+                     *             "brand_name": "Ülker"
+                     *           },
+                     *           "errors": [
+                     *             {
+                     *               "column": "status",
+                     *               "reason": "It was changed since it was read.",
+                     *               "value": "reday"
+                     *             }
+                     *           ],
+                     *           "kind": "create",
+                     *           "label": "Ülker Chocolate biscuit",
+                     *           "outcome": "applied",
+                     *           "product_id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *           "reason": "It was changed since it was read.",
+                     *           "row": 3
+                     *         }
+                     *       ],
+                     *       "limit": 50,
+                     *       "next_cursor": null,
+                     *       "page": 1,
+                     *       "total": 1
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Page_ImportRowOut_"];
+                };
+            };
+            /** @description BAD_CURSOR, INVALID_INPUT */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_FOUND */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -2001,6 +12542,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example 0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10 */
                 product_id: string;
             };
             cookie?: never;
@@ -2013,16 +12555,159 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "augmented_count": 3,
+                     *       "barcode": "8690504012345",
+                     *       "barcodes": [
+                     *         "8690504012345",
+                     *         "86905042"
+                     *       ],
+                     *       "barcodes_seen": [
+                     *         "8690504012345"
+                     *       ],
+                     *       "brand_name": "Ülker",
+                     *       "category": "Biscuits",
+                     *       "claims": [
+                     *         "No palm oil"
+                     *       ],
+                     *       "container_type": "flow pack",
+                     *       "created_at": "2026-05-04T09:30:00Z",
+                     *       "edited_fields": [
+                     *         "text"
+                     *       ],
+                     *       "frame_count": 3,
+                     *       "grounding_prompt": "a red biscuit pack",
+                     *       "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *       "issues_detected": [
+                     *         "net quantity is hidden"
+                     *       ],
+                     *       "manufacturer_country": "Türkiye",
+                     *       "marketing_description": "A crisp biscuit with cocoa cream.",
+                     *       "metadata_reader": "ocr-1",
+                     *       "net_quantity": "70 g",
+                     *       "nutrition_facts": {
+                     *         "calories": "142 kcal",
+                     *         "carbohydrates": "text",
+                     *         "protein": "text",
+                     *         "serving_size": "text",
+                     *         "sugar": "text",
+                     *         "total_fat": "text"
+                     *       },
+                     *       "primary_image_url": "/media/6a1f.c2ln/frames/0199b1c4/0003.png",
+                     *       "product_name": "Chocolate biscuit",
+                     *       "real_count": 3,
+                     *       "status": "pending",
+                     *       "sub_brand": "Hanımeller",
+                     *       "thumbnail_url": "/media/6a1f.c2ln/thumbnails/0199b1c4/0003.webp",
+                     *       "updated_at": "2026-05-04T09:30:00Z",
+                     *       "variant_flavor": "Hazelnut",
+                     *       "version": 3,
+                     *       "video": {
+                     *         "barcode": "8690504012345",
+                     *         "created_at": "2026-05-04T09:30:00Z",
+                     *         "duration_s": 6.5,
+                     *         "error": null,
+                     *         "filename": "8690504012345_biscuit.mp4",
+                     *         "height_px": 1920,
+                     *         "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *         "job": {
+                     *           "attempt": 3,
+                     *           "cancel_requested_at": null,
+                     *           "completed_at": "2026-05-04T09:30:00Z",
+                     *           "created_at": "2026-05-04T09:30:00Z",
+                     *           "created_by": "ayse",
+                     *           "current_step": "cutting out frames",
+                     *           "error_code": null,
+                     *           "error_message": null,
+                     *           "executor": "local",
+                     *           "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *           "max_attempts": 3,
+                     *           "metrics": {
+                     *             "seconds": 12.4
+                     *           },
+                     *           "parent_job_id": null,
+                     *           "progress": 40,
+                     *           "remaining_s": 21,
+                     *           "started_at": "2026-05-04T09:30:00Z",
+                     *           "status": "pending",
+                     *           "subject": {
+                     *             "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *             "kind": "product",
+                     *             "label": "Ülker Chocolate biscuit"
+                     *           },
+                     *           "type": "video_processing"
+                     *         },
+                     *         "media_url": "/media/6a1f.c2ln/videos/0199b1c4/source.mp4",
+                     *         "poster_url": "/media/6a1f.c2ln/videos/0199b1c4/poster.webp",
+                     *         "product_id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "size_bytes": 4182016,
+                     *         "source": "upload",
+                     *         "status": "pending",
+                     *         "updated_at": "2026-05-04T09:30:00Z",
+                     *         "width_px": 1080
+                     *       },
+                     *       "visibility_score": 87
+                     *     }
+                     */
                     "application/json": components["schemas"]["ProductOut"];
                 };
             };
-            /** @description A problem document (RFC 9457). */
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_FOUND */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
             default: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -2030,8 +12715,15 @@ export interface operations {
     deleteProduct: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The ETag that was read, as in `"v3"`; instead of `version` in the body.
+                 * @example "v3"
+                 */
+                "if-match"?: string | null;
+            };
             path: {
+                /** @example 0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10 */
                 product_id: string;
             };
             cookie?: never;
@@ -2045,13 +12737,87 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description A problem document (RFC 9457). */
+            /** @description INVALID_INPUT */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_FOUND */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description CONFLICT */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description RESOURCE_LOCKED */
+            423: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
             default: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -2059,14 +12825,33 @@ export interface operations {
     editProduct: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description `token` of the lock that the edit was made under.
+                 * @example 1
+                 */
+                "Lock-Token"?: number | null;
+                /**
+                 * @description The ETag that was read, as in `"v3"`; instead of `version` in the body.
+                 * @example "v3"
+                 */
+                "if-match"?: string | null;
+            };
             path: {
+                /** @example 0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10 */
                 product_id: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "brand_name": "Ülker",
+                 *       "status": "ready",
+                 *       "version": 3
+                 *     }
+                 */
                 "application/json": components["schemas"]["ProductEdit"];
             };
         };
@@ -2077,16 +12862,930 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "augmented_count": 3,
+                     *       "barcode": "8690504012345",
+                     *       "barcodes": [
+                     *         "8690504012345",
+                     *         "86905042"
+                     *       ],
+                     *       "barcodes_seen": [
+                     *         "8690504012345"
+                     *       ],
+                     *       "brand_name": "Ülker",
+                     *       "category": "Biscuits",
+                     *       "claims": [
+                     *         "No palm oil"
+                     *       ],
+                     *       "container_type": "flow pack",
+                     *       "created_at": "2026-05-04T09:30:00Z",
+                     *       "edited_fields": [
+                     *         "text"
+                     *       ],
+                     *       "frame_count": 3,
+                     *       "grounding_prompt": "a red biscuit pack",
+                     *       "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *       "issues_detected": [
+                     *         "net quantity is hidden"
+                     *       ],
+                     *       "manufacturer_country": "Türkiye",
+                     *       "marketing_description": "A crisp biscuit with cocoa cream.",
+                     *       "metadata_reader": "ocr-1",
+                     *       "net_quantity": "70 g",
+                     *       "nutrition_facts": {
+                     *         "calories": "142 kcal",
+                     *         "carbohydrates": "text",
+                     *         "protein": "text",
+                     *         "serving_size": "text",
+                     *         "sugar": "text",
+                     *         "total_fat": "text"
+                     *       },
+                     *       "primary_image_url": "/media/6a1f.c2ln/frames/0199b1c4/0003.png",
+                     *       "product_name": "Chocolate biscuit",
+                     *       "real_count": 3,
+                     *       "status": "pending",
+                     *       "sub_brand": "Hanımeller",
+                     *       "thumbnail_url": "/media/6a1f.c2ln/thumbnails/0199b1c4/0003.webp",
+                     *       "updated_at": "2026-05-04T09:30:00Z",
+                     *       "variant_flavor": "Hazelnut",
+                     *       "version": 3,
+                     *       "video": {
+                     *         "barcode": "8690504012345",
+                     *         "created_at": "2026-05-04T09:30:00Z",
+                     *         "duration_s": 6.5,
+                     *         "error": null,
+                     *         "filename": "8690504012345_biscuit.mp4",
+                     *         "height_px": 1920,
+                     *         "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *         "job": {
+                     *           "attempt": 3,
+                     *           "cancel_requested_at": null,
+                     *           "completed_at": "2026-05-04T09:30:00Z",
+                     *           "created_at": "2026-05-04T09:30:00Z",
+                     *           "created_by": "ayse",
+                     *           "current_step": "cutting out frames",
+                     *           "error_code": null,
+                     *           "error_message": null,
+                     *           "executor": "local",
+                     *           "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *           "max_attempts": 3,
+                     *           "metrics": {
+                     *             "seconds": 12.4
+                     *           },
+                     *           "parent_job_id": null,
+                     *           "progress": 40,
+                     *           "remaining_s": 21,
+                     *           "started_at": "2026-05-04T09:30:00Z",
+                     *           "status": "pending",
+                     *           "subject": {
+                     *             "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *             "kind": "product",
+                     *             "label": "Ülker Chocolate biscuit"
+                     *           },
+                     *           "type": "video_processing"
+                     *         },
+                     *         "media_url": "/media/6a1f.c2ln/videos/0199b1c4/source.mp4",
+                     *         "poster_url": "/media/6a1f.c2ln/videos/0199b1c4/poster.webp",
+                     *         "product_id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "size_bytes": 4182016,
+                     *         "source": "upload",
+                     *         "status": "pending",
+                     *         "updated_at": "2026-05-04T09:30:00Z",
+                     *         "width_px": 1080
+                     *       },
+                     *       "visibility_score": 87
+                     *     }
+                     */
                     "application/json": components["schemas"]["ProductOut"];
                 };
             };
-            /** @description A problem document (RFC 9457). */
+            /** @description INVALID_INPUT */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_FOUND */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description CONFLICT, LOCK_LOST */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description PAYLOAD_TOO_LARGE */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description RESOURCE_LOCKED */
+            423: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description PRECONDITION_REQUIRED */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
             default: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    addBarcode: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The ETag that was read, as in `"v3"`; instead of `version` in the body.
+                 * @example "v3"
+                 */
+                "if-match"?: string | null;
+            };
+            path: {
+                /** @example 0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10 */
+                product_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "barcode": "8690504012345"
+                 *     }
+                 */
+                "application/json": components["schemas"]["BarcodeNew"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "augmented_count": 3,
+                     *       "barcode": "8690504012345",
+                     *       "barcodes": [
+                     *         "8690504012345",
+                     *         "86905042"
+                     *       ],
+                     *       "barcodes_seen": [
+                     *         "8690504012345"
+                     *       ],
+                     *       "brand_name": "Ülker",
+                     *       "category": "Biscuits",
+                     *       "claims": [
+                     *         "No palm oil"
+                     *       ],
+                     *       "container_type": "flow pack",
+                     *       "created_at": "2026-05-04T09:30:00Z",
+                     *       "edited_fields": [
+                     *         "text"
+                     *       ],
+                     *       "frame_count": 3,
+                     *       "grounding_prompt": "a red biscuit pack",
+                     *       "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *       "issues_detected": [
+                     *         "net quantity is hidden"
+                     *       ],
+                     *       "manufacturer_country": "Türkiye",
+                     *       "marketing_description": "A crisp biscuit with cocoa cream.",
+                     *       "metadata_reader": "ocr-1",
+                     *       "net_quantity": "70 g",
+                     *       "nutrition_facts": {
+                     *         "calories": "142 kcal",
+                     *         "carbohydrates": "text",
+                     *         "protein": "text",
+                     *         "serving_size": "text",
+                     *         "sugar": "text",
+                     *         "total_fat": "text"
+                     *       },
+                     *       "primary_image_url": "/media/6a1f.c2ln/frames/0199b1c4/0003.png",
+                     *       "product_name": "Chocolate biscuit",
+                     *       "real_count": 3,
+                     *       "status": "pending",
+                     *       "sub_brand": "Hanımeller",
+                     *       "thumbnail_url": "/media/6a1f.c2ln/thumbnails/0199b1c4/0003.webp",
+                     *       "updated_at": "2026-05-04T09:30:00Z",
+                     *       "variant_flavor": "Hazelnut",
+                     *       "version": 3,
+                     *       "video": {
+                     *         "barcode": "8690504012345",
+                     *         "created_at": "2026-05-04T09:30:00Z",
+                     *         "duration_s": 6.5,
+                     *         "error": null,
+                     *         "filename": "8690504012345_biscuit.mp4",
+                     *         "height_px": 1920,
+                     *         "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *         "job": {
+                     *           "attempt": 3,
+                     *           "cancel_requested_at": null,
+                     *           "completed_at": "2026-05-04T09:30:00Z",
+                     *           "created_at": "2026-05-04T09:30:00Z",
+                     *           "created_by": "ayse",
+                     *           "current_step": "cutting out frames",
+                     *           "error_code": null,
+                     *           "error_message": null,
+                     *           "executor": "local",
+                     *           "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *           "max_attempts": 3,
+                     *           "metrics": {
+                     *             "seconds": 12.4
+                     *           },
+                     *           "parent_job_id": null,
+                     *           "progress": 40,
+                     *           "remaining_s": 21,
+                     *           "started_at": "2026-05-04T09:30:00Z",
+                     *           "status": "pending",
+                     *           "subject": {
+                     *             "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *             "kind": "product",
+                     *             "label": "Ülker Chocolate biscuit"
+                     *           },
+                     *           "type": "video_processing"
+                     *         },
+                     *         "media_url": "/media/6a1f.c2ln/videos/0199b1c4/source.mp4",
+                     *         "poster_url": "/media/6a1f.c2ln/videos/0199b1c4/poster.webp",
+                     *         "product_id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "size_bytes": 4182016,
+                     *         "source": "upload",
+                     *         "status": "pending",
+                     *         "updated_at": "2026-05-04T09:30:00Z",
+                     *         "width_px": 1080
+                     *       },
+                     *       "visibility_score": 87
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ProductOut"];
+                };
+            };
+            /** @description INVALID_INPUT */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_FOUND */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description CONFLICT, BARCODE_TAKEN */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description PAYLOAD_TOO_LARGE */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description RESOURCE_LOCKED */
+            423: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    removeBarcode: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The ETag that was read, as in `"v3"`; instead of `version` in the body.
+                 * @example "v3"
+                 */
+                "if-match"?: string | null;
+            };
+            path: {
+                /** @example 0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10 */
+                product_id: string;
+                /** @example 4006381333931 */
+                barcode: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "augmented_count": 3,
+                     *       "barcode": "8690504012345",
+                     *       "barcodes": [
+                     *         "8690504012345",
+                     *         "86905042"
+                     *       ],
+                     *       "barcodes_seen": [
+                     *         "8690504012345"
+                     *       ],
+                     *       "brand_name": "Ülker",
+                     *       "category": "Biscuits",
+                     *       "claims": [
+                     *         "No palm oil"
+                     *       ],
+                     *       "container_type": "flow pack",
+                     *       "created_at": "2026-05-04T09:30:00Z",
+                     *       "edited_fields": [
+                     *         "text"
+                     *       ],
+                     *       "frame_count": 3,
+                     *       "grounding_prompt": "a red biscuit pack",
+                     *       "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *       "issues_detected": [
+                     *         "net quantity is hidden"
+                     *       ],
+                     *       "manufacturer_country": "Türkiye",
+                     *       "marketing_description": "A crisp biscuit with cocoa cream.",
+                     *       "metadata_reader": "ocr-1",
+                     *       "net_quantity": "70 g",
+                     *       "nutrition_facts": {
+                     *         "calories": "142 kcal",
+                     *         "carbohydrates": "text",
+                     *         "protein": "text",
+                     *         "serving_size": "text",
+                     *         "sugar": "text",
+                     *         "total_fat": "text"
+                     *       },
+                     *       "primary_image_url": "/media/6a1f.c2ln/frames/0199b1c4/0003.png",
+                     *       "product_name": "Chocolate biscuit",
+                     *       "real_count": 3,
+                     *       "status": "pending",
+                     *       "sub_brand": "Hanımeller",
+                     *       "thumbnail_url": "/media/6a1f.c2ln/thumbnails/0199b1c4/0003.webp",
+                     *       "updated_at": "2026-05-04T09:30:00Z",
+                     *       "variant_flavor": "Hazelnut",
+                     *       "version": 3,
+                     *       "video": {
+                     *         "barcode": "8690504012345",
+                     *         "created_at": "2026-05-04T09:30:00Z",
+                     *         "duration_s": 6.5,
+                     *         "error": null,
+                     *         "filename": "8690504012345_biscuit.mp4",
+                     *         "height_px": 1920,
+                     *         "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *         "job": {
+                     *           "attempt": 3,
+                     *           "cancel_requested_at": null,
+                     *           "completed_at": "2026-05-04T09:30:00Z",
+                     *           "created_at": "2026-05-04T09:30:00Z",
+                     *           "created_by": "ayse",
+                     *           "current_step": "cutting out frames",
+                     *           "error_code": null,
+                     *           "error_message": null,
+                     *           "executor": "local",
+                     *           "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *           "max_attempts": 3,
+                     *           "metrics": {
+                     *             "seconds": 12.4
+                     *           },
+                     *           "parent_job_id": null,
+                     *           "progress": 40,
+                     *           "remaining_s": 21,
+                     *           "started_at": "2026-05-04T09:30:00Z",
+                     *           "status": "pending",
+                     *           "subject": {
+                     *             "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *             "kind": "product",
+                     *             "label": "Ülker Chocolate biscuit"
+                     *           },
+                     *           "type": "video_processing"
+                     *         },
+                     *         "media_url": "/media/6a1f.c2ln/videos/0199b1c4/source.mp4",
+                     *         "poster_url": "/media/6a1f.c2ln/videos/0199b1c4/poster.webp",
+                     *         "product_id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "size_bytes": 4182016,
+                     *         "source": "upload",
+                     *         "status": "pending",
+                     *         "updated_at": "2026-05-04T09:30:00Z",
+                     *         "width_px": 1080
+                     *       },
+                     *       "visibility_score": 87
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ProductOut"];
+                };
+            };
+            /** @description INVALID_INPUT */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_FOUND */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description CONFLICT */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description RESOURCE_LOCKED */
+            423: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    makeBarcodePrimary: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The ETag that was read, as in `"v3"`; instead of `version` in the body.
+                 * @example "v3"
+                 */
+                "if-match"?: string | null;
+            };
+            path: {
+                /** @example 0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10 */
+                product_id: string;
+                /** @example 4006381333931 */
+                barcode: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "augmented_count": 3,
+                     *       "barcode": "8690504012345",
+                     *       "barcodes": [
+                     *         "8690504012345",
+                     *         "86905042"
+                     *       ],
+                     *       "barcodes_seen": [
+                     *         "8690504012345"
+                     *       ],
+                     *       "brand_name": "Ülker",
+                     *       "category": "Biscuits",
+                     *       "claims": [
+                     *         "No palm oil"
+                     *       ],
+                     *       "container_type": "flow pack",
+                     *       "created_at": "2026-05-04T09:30:00Z",
+                     *       "edited_fields": [
+                     *         "text"
+                     *       ],
+                     *       "frame_count": 3,
+                     *       "grounding_prompt": "a red biscuit pack",
+                     *       "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *       "issues_detected": [
+                     *         "net quantity is hidden"
+                     *       ],
+                     *       "manufacturer_country": "Türkiye",
+                     *       "marketing_description": "A crisp biscuit with cocoa cream.",
+                     *       "metadata_reader": "ocr-1",
+                     *       "net_quantity": "70 g",
+                     *       "nutrition_facts": {
+                     *         "calories": "142 kcal",
+                     *         "carbohydrates": "text",
+                     *         "protein": "text",
+                     *         "serving_size": "text",
+                     *         "sugar": "text",
+                     *         "total_fat": "text"
+                     *       },
+                     *       "primary_image_url": "/media/6a1f.c2ln/frames/0199b1c4/0003.png",
+                     *       "product_name": "Chocolate biscuit",
+                     *       "real_count": 3,
+                     *       "status": "pending",
+                     *       "sub_brand": "Hanımeller",
+                     *       "thumbnail_url": "/media/6a1f.c2ln/thumbnails/0199b1c4/0003.webp",
+                     *       "updated_at": "2026-05-04T09:30:00Z",
+                     *       "variant_flavor": "Hazelnut",
+                     *       "version": 3,
+                     *       "video": {
+                     *         "barcode": "8690504012345",
+                     *         "created_at": "2026-05-04T09:30:00Z",
+                     *         "duration_s": 6.5,
+                     *         "error": null,
+                     *         "filename": "8690504012345_biscuit.mp4",
+                     *         "height_px": 1920,
+                     *         "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *         "job": {
+                     *           "attempt": 3,
+                     *           "cancel_requested_at": null,
+                     *           "completed_at": "2026-05-04T09:30:00Z",
+                     *           "created_at": "2026-05-04T09:30:00Z",
+                     *           "created_by": "ayse",
+                     *           "current_step": "cutting out frames",
+                     *           "error_code": null,
+                     *           "error_message": null,
+                     *           "executor": "local",
+                     *           "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *           "max_attempts": 3,
+                     *           "metrics": {
+                     *             "seconds": 12.4
+                     *           },
+                     *           "parent_job_id": null,
+                     *           "progress": 40,
+                     *           "remaining_s": 21,
+                     *           "started_at": "2026-05-04T09:30:00Z",
+                     *           "status": "pending",
+                     *           "subject": {
+                     *             "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *             "kind": "product",
+                     *             "label": "Ülker Chocolate biscuit"
+                     *           },
+                     *           "type": "video_processing"
+                     *         },
+                     *         "media_url": "/media/6a1f.c2ln/videos/0199b1c4/source.mp4",
+                     *         "poster_url": "/media/6a1f.c2ln/videos/0199b1c4/poster.webp",
+                     *         "product_id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "size_bytes": 4182016,
+                     *         "source": "upload",
+                     *         "status": "pending",
+                     *         "updated_at": "2026-05-04T09:30:00Z",
+                     *         "width_px": 1080
+                     *       },
+                     *       "visibility_score": 87
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ProductOut"];
+                };
+            };
+            /** @description INVALID_INPUT */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_FOUND */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description CONFLICT */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description RESOURCE_LOCKED */
+            423: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    downloadProduct: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example 0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10 */
+                product_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file, streamed. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /** @example (a ZIP archive) */
+                    "application/zip": string;
+                };
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_FOUND */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description ARCHIVE_TOO_LARGE, VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description TOO_MANY_STREAMS, UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -2094,11 +13793,15 @@ export interface operations {
     listProductImages: {
         parameters: {
             query?: {
-                /** @description Only frames of this video. */
+                /**
+                 * @description Only frames of this video.
+                 * @example 0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10
+                 */
                 video_id?: string | null;
             };
             header?: never;
             path: {
+                /** @example 0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10 */
                 product_id: string;
             };
             cookie?: never;
@@ -2111,16 +13814,691 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "augmented": [
+                     *         {
+                     *           "frame_index": 3,
+                     *           "height_px": 1920,
+                     *           "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *           "image_type": "synthetic",
+                     *           "is_primary": true,
+                     *           "matte_url": "text",
+                     *           "quality": {
+                     *             "completeness": 0.8,
+                     *             "confidence": 0.8,
+                     *             "mask_fraction": 0.8,
+                     *             "occlusion": 0.8,
+                     *             "score": 0.8,
+                     *             "sharpness": 0.8
+                     *           },
+                     *           "source": "upload",
+                     *           "thumbnail_url": "/media/6a1f.c2ln/thumbnails/0199b1c4/0003.webp",
+                     *           "url": "/media/6a1f.c2ln/frames/0199b1c4/0003.png",
+                     *           "video_time_s": 0.8,
+                     *           "width_px": 1080
+                     *         }
+                     *       ],
+                     *       "augmented_total": 3,
+                     *       "real": [
+                     *         {
+                     *           "frame_index": 3,
+                     *           "height_px": 1920,
+                     *           "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *           "image_type": "synthetic",
+                     *           "is_primary": true,
+                     *           "matte_url": "text",
+                     *           "quality": {
+                     *             "completeness": 0.8,
+                     *             "confidence": 0.8,
+                     *             "mask_fraction": 0.8,
+                     *             "occlusion": 0.8,
+                     *             "score": 0.8,
+                     *             "sharpness": 0.8
+                     *           },
+                     *           "source": "upload",
+                     *           "thumbnail_url": "/media/6a1f.c2ln/thumbnails/0199b1c4/0003.webp",
+                     *           "url": "/media/6a1f.c2ln/frames/0199b1c4/0003.png",
+                     *           "video_time_s": 0.8,
+                     *           "width_px": 1080
+                     *         }
+                     *       ],
+                     *       "real_total": 3,
+                     *       "synthetic": [
+                     *         {
+                     *           "frame_index": 3,
+                     *           "height_px": 1920,
+                     *           "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *           "image_type": "synthetic",
+                     *           "is_primary": true,
+                     *           "matte_url": "text",
+                     *           "quality": {
+                     *             "completeness": 0.8,
+                     *             "confidence": 0.8,
+                     *             "mask_fraction": 0.8,
+                     *             "occlusion": 0.8,
+                     *             "score": 0.8,
+                     *             "sharpness": 0.8
+                     *           },
+                     *           "source": "upload",
+                     *           "thumbnail_url": "/media/6a1f.c2ln/thumbnails/0199b1c4/0003.webp",
+                     *           "url": "/media/6a1f.c2ln/frames/0199b1c4/0003.png",
+                     *           "video_time_s": 0.8,
+                     *           "width_px": 1080
+                     *         }
+                     *       ],
+                     *       "synthetic_total": 3
+                     *     }
+                     */
                     "application/json": components["schemas"]["ProductImagesOut"];
                 };
             };
-            /** @description A problem document (RFC 9457). */
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_FOUND */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
             default: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    pageProductImages: {
+        parameters: {
+            query?: {
+                /** @example synthetic */
+                type?: ("synthetic" | "real" | "augmented") | null;
+                /**
+                 * @description From 1; pages reach the first 10,000 rows.
+                 * @example 1
+                 */
+                page?: number;
+                /** @example 50 */
+                limit?: number;
+                /** @description `next_cursor` of the page before; `page` is then ignored. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path: {
+                /** @example 0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10 */
+                product_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "is_total_exact": true,
+                     *       "items": [
+                     *         {
+                     *           "frame_index": 3,
+                     *           "height_px": 1920,
+                     *           "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *           "image_type": "synthetic",
+                     *           "is_primary": true,
+                     *           "matte_url": "text",
+                     *           "quality": {
+                     *             "completeness": 0.8,
+                     *             "confidence": 0.8,
+                     *             "mask_fraction": 0.8,
+                     *             "occlusion": 0.8,
+                     *             "score": 0.8,
+                     *             "sharpness": 0.8
+                     *           },
+                     *           "source": "upload",
+                     *           "thumbnail_url": "/media/6a1f.c2ln/thumbnails/0199b1c4/0003.webp",
+                     *           "url": "/media/6a1f.c2ln/frames/0199b1c4/0003.png",
+                     *           "video_time_s": 0.8,
+                     *           "width_px": 1080
+                     *         }
+                     *       ],
+                     *       "limit": 50,
+                     *       "next_cursor": null,
+                     *       "page": 1,
+                     *       "total": 1
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Page_ImageOut_"];
+                };
+            };
+            /** @description BAD_CURSOR, INVALID_INPUT */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_FOUND */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deleteProductImage: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The ETag that was read, as in `"v3"`; instead of `version` in the body.
+                 * @example "v3"
+                 */
+                "if-match"?: string | null;
+            };
+            path: {
+                /** @example 0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10 */
+                product_id: string;
+                /** @example 0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10 */
+                image_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "augmented_count": 3,
+                     *       "barcode": "8690504012345",
+                     *       "barcodes": [
+                     *         "8690504012345",
+                     *         "86905042"
+                     *       ],
+                     *       "barcodes_seen": [
+                     *         "8690504012345"
+                     *       ],
+                     *       "brand_name": "Ülker",
+                     *       "category": "Biscuits",
+                     *       "claims": [
+                     *         "No palm oil"
+                     *       ],
+                     *       "container_type": "flow pack",
+                     *       "created_at": "2026-05-04T09:30:00Z",
+                     *       "edited_fields": [
+                     *         "text"
+                     *       ],
+                     *       "frame_count": 3,
+                     *       "grounding_prompt": "a red biscuit pack",
+                     *       "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *       "issues_detected": [
+                     *         "net quantity is hidden"
+                     *       ],
+                     *       "manufacturer_country": "Türkiye",
+                     *       "marketing_description": "A crisp biscuit with cocoa cream.",
+                     *       "metadata_reader": "ocr-1",
+                     *       "net_quantity": "70 g",
+                     *       "nutrition_facts": {
+                     *         "calories": "142 kcal",
+                     *         "carbohydrates": "text",
+                     *         "protein": "text",
+                     *         "serving_size": "text",
+                     *         "sugar": "text",
+                     *         "total_fat": "text"
+                     *       },
+                     *       "primary_image_url": "/media/6a1f.c2ln/frames/0199b1c4/0003.png",
+                     *       "product_name": "Chocolate biscuit",
+                     *       "real_count": 3,
+                     *       "status": "pending",
+                     *       "sub_brand": "Hanımeller",
+                     *       "thumbnail_url": "/media/6a1f.c2ln/thumbnails/0199b1c4/0003.webp",
+                     *       "updated_at": "2026-05-04T09:30:00Z",
+                     *       "variant_flavor": "Hazelnut",
+                     *       "version": 3,
+                     *       "video": {
+                     *         "barcode": "8690504012345",
+                     *         "created_at": "2026-05-04T09:30:00Z",
+                     *         "duration_s": 6.5,
+                     *         "error": null,
+                     *         "filename": "8690504012345_biscuit.mp4",
+                     *         "height_px": 1920,
+                     *         "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *         "job": {
+                     *           "attempt": 3,
+                     *           "cancel_requested_at": null,
+                     *           "completed_at": "2026-05-04T09:30:00Z",
+                     *           "created_at": "2026-05-04T09:30:00Z",
+                     *           "created_by": "ayse",
+                     *           "current_step": "cutting out frames",
+                     *           "error_code": null,
+                     *           "error_message": null,
+                     *           "executor": "local",
+                     *           "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *           "max_attempts": 3,
+                     *           "metrics": {
+                     *             "seconds": 12.4
+                     *           },
+                     *           "parent_job_id": null,
+                     *           "progress": 40,
+                     *           "remaining_s": 21,
+                     *           "started_at": "2026-05-04T09:30:00Z",
+                     *           "status": "pending",
+                     *           "subject": {
+                     *             "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *             "kind": "product",
+                     *             "label": "Ülker Chocolate biscuit"
+                     *           },
+                     *           "type": "video_processing"
+                     *         },
+                     *         "media_url": "/media/6a1f.c2ln/videos/0199b1c4/source.mp4",
+                     *         "poster_url": "/media/6a1f.c2ln/videos/0199b1c4/poster.webp",
+                     *         "product_id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "size_bytes": 4182016,
+                     *         "source": "upload",
+                     *         "status": "pending",
+                     *         "updated_at": "2026-05-04T09:30:00Z",
+                     *         "width_px": 1080
+                     *       },
+                     *       "visibility_score": 87
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ProductOut"];
+                };
+            };
+            /** @description INVALID_INPUT */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_FOUND */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description CONFLICT */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description RESOURCE_LOCKED */
+            423: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    makeImagePrimary: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The ETag that was read, as in `"v3"`; instead of `version` in the body.
+                 * @example "v3"
+                 */
+                "if-match"?: string | null;
+            };
+            path: {
+                /** @example 0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10 */
+                product_id: string;
+                /** @example 0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10 */
+                image_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "augmented_count": 3,
+                     *       "barcode": "8690504012345",
+                     *       "barcodes": [
+                     *         "8690504012345",
+                     *         "86905042"
+                     *       ],
+                     *       "barcodes_seen": [
+                     *         "8690504012345"
+                     *       ],
+                     *       "brand_name": "Ülker",
+                     *       "category": "Biscuits",
+                     *       "claims": [
+                     *         "No palm oil"
+                     *       ],
+                     *       "container_type": "flow pack",
+                     *       "created_at": "2026-05-04T09:30:00Z",
+                     *       "edited_fields": [
+                     *         "text"
+                     *       ],
+                     *       "frame_count": 3,
+                     *       "grounding_prompt": "a red biscuit pack",
+                     *       "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *       "issues_detected": [
+                     *         "net quantity is hidden"
+                     *       ],
+                     *       "manufacturer_country": "Türkiye",
+                     *       "marketing_description": "A crisp biscuit with cocoa cream.",
+                     *       "metadata_reader": "ocr-1",
+                     *       "net_quantity": "70 g",
+                     *       "nutrition_facts": {
+                     *         "calories": "142 kcal",
+                     *         "carbohydrates": "text",
+                     *         "protein": "text",
+                     *         "serving_size": "text",
+                     *         "sugar": "text",
+                     *         "total_fat": "text"
+                     *       },
+                     *       "primary_image_url": "/media/6a1f.c2ln/frames/0199b1c4/0003.png",
+                     *       "product_name": "Chocolate biscuit",
+                     *       "real_count": 3,
+                     *       "status": "pending",
+                     *       "sub_brand": "Hanımeller",
+                     *       "thumbnail_url": "/media/6a1f.c2ln/thumbnails/0199b1c4/0003.webp",
+                     *       "updated_at": "2026-05-04T09:30:00Z",
+                     *       "variant_flavor": "Hazelnut",
+                     *       "version": 3,
+                     *       "video": {
+                     *         "barcode": "8690504012345",
+                     *         "created_at": "2026-05-04T09:30:00Z",
+                     *         "duration_s": 6.5,
+                     *         "error": null,
+                     *         "filename": "8690504012345_biscuit.mp4",
+                     *         "height_px": 1920,
+                     *         "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *         "job": {
+                     *           "attempt": 3,
+                     *           "cancel_requested_at": null,
+                     *           "completed_at": "2026-05-04T09:30:00Z",
+                     *           "created_at": "2026-05-04T09:30:00Z",
+                     *           "created_by": "ayse",
+                     *           "current_step": "cutting out frames",
+                     *           "error_code": null,
+                     *           "error_message": null,
+                     *           "executor": "local",
+                     *           "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *           "max_attempts": 3,
+                     *           "metrics": {
+                     *             "seconds": 12.4
+                     *           },
+                     *           "parent_job_id": null,
+                     *           "progress": 40,
+                     *           "remaining_s": 21,
+                     *           "started_at": "2026-05-04T09:30:00Z",
+                     *           "status": "pending",
+                     *           "subject": {
+                     *             "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *             "kind": "product",
+                     *             "label": "Ülker Chocolate biscuit"
+                     *           },
+                     *           "type": "video_processing"
+                     *         },
+                     *         "media_url": "/media/6a1f.c2ln/videos/0199b1c4/source.mp4",
+                     *         "poster_url": "/media/6a1f.c2ln/videos/0199b1c4/poster.webp",
+                     *         "product_id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "size_bytes": 4182016,
+                     *         "source": "upload",
+                     *         "status": "pending",
+                     *         "updated_at": "2026-05-04T09:30:00Z",
+                     *         "width_px": 1080
+                     *       },
+                     *       "visibility_score": 87
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ProductOut"];
+                };
+            };
+            /** @description INVALID_INPUT */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_FOUND */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description CONFLICT */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description RESOURCE_LOCKED */
+            423: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -2128,6 +14506,7 @@ export interface operations {
     searchByPhoto: {
         parameters: {
             query?: {
+                /** @example 10 */
                 k?: number;
             };
             header?: never;
@@ -2136,6 +14515,11 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "photo": "(the file's bytes)"
+                 *     }
+                 */
                 "multipart/form-data": components["schemas"]["Body_searchByPhoto"];
             };
         };
@@ -2146,16 +14530,105 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "barcodes_seen": [
+                     *         "8690504012345"
+                     *       ],
+                     *       "encoder": {
+                     *         "dim": 3,
+                     *         "name": "Snacks, spring",
+                     *         "preprocessing": "text"
+                     *       },
+                     *       "n_vectors": 3,
+                     *       "product_box_xyxy": [
+                     *         112,
+                     *         40,
+                     *         610,
+                     *         872
+                     *       ],
+                     *       "results": [
+                     *         {
+                     *           "barcode": "8690504012345",
+                     *           "brand_name": "Ülker",
+                     *           "image_id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *           "image_url": "text",
+                     *           "product_id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *           "product_name": "Chocolate biscuit",
+                     *           "similarity": 0.913,
+                     *           "thumbnail_url": "/media/6a1f.c2ln/thumbnails/0199b1c4/0003.webp",
+                     *           "variant_flavor": "Hazelnut"
+                     *         }
+                     *       ],
+                     *       "seconds": 0.8
+                     *     }
+                     */
                     "application/json": components["schemas"]["SearchOut"];
                 };
             };
-            /** @description A problem document (RFC 9457). */
+            /** @description INVALID_INPUT */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description PAYLOAD_TOO_LARGE */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNREADABLE_MEDIA, VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
             default: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -2163,11 +14636,19 @@ export interface operations {
     listVideos: {
         parameters: {
             query?: {
+                /** @example pending */
                 status?: ("pending" | "processing" | "completed" | "failed") | null;
+                /** @example biscuit */
                 search?: string | null;
-                /** @description From 1. */
+                /**
+                 * @description From 1; pages reach the first 10,000 rows.
+                 * @example 1
+                 */
                 page?: number;
+                /** @example 50 */
                 limit?: number;
+                /** @description `next_cursor` of the page before; `page` is then ignored. */
+                cursor?: string | null;
             };
             header?: never;
             path?: never;
@@ -2181,16 +14662,119 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "is_total_exact": true,
+                     *       "items": [
+                     *         {
+                     *           "barcode": "8690504012345",
+                     *           "created_at": "2026-05-04T09:30:00Z",
+                     *           "duration_s": 6.5,
+                     *           "error": null,
+                     *           "filename": "8690504012345_biscuit.mp4",
+                     *           "height_px": 1920,
+                     *           "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *           "job": {
+                     *             "attempt": 3,
+                     *             "cancel_requested_at": null,
+                     *             "completed_at": "2026-05-04T09:30:00Z",
+                     *             "created_at": "2026-05-04T09:30:00Z",
+                     *             "created_by": "ayse",
+                     *             "current_step": "cutting out frames",
+                     *             "error_code": null,
+                     *             "error_message": null,
+                     *             "executor": "local",
+                     *             "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *             "max_attempts": 3,
+                     *             "metrics": {
+                     *               "seconds": 12.4
+                     *             },
+                     *             "parent_job_id": null,
+                     *             "progress": 40,
+                     *             "remaining_s": 21,
+                     *             "started_at": "2026-05-04T09:30:00Z",
+                     *             "status": "pending",
+                     *             "subject": {
+                     *               "id": null,
+                     *               "kind": "product",
+                     *               "label": "Ülker Chocolate biscuit"
+                     *             },
+                     *             "type": "video_processing"
+                     *           },
+                     *           "media_url": "/media/6a1f.c2ln/videos/0199b1c4/source.mp4",
+                     *           "poster_url": "/media/6a1f.c2ln/videos/0199b1c4/poster.webp",
+                     *           "product_id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *           "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *           "size_bytes": 4182016,
+                     *           "source": "upload",
+                     *           "status": "pending",
+                     *           "updated_at": "2026-05-04T09:30:00Z",
+                     *           "width_px": 1080
+                     *         }
+                     *       ],
+                     *       "limit": 50,
+                     *       "next_cursor": null,
+                     *       "page": 1,
+                     *       "total": 1
+                     *     }
+                     */
                     "application/json": components["schemas"]["Page_VideoOut_"];
                 };
             };
-            /** @description A problem document (RFC 9457). */
+            /** @description BAD_CURSOR, INVALID_INPUT */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
             default: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -2199,7 +14783,10 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The same key again answers with the same jobs. */
+                /**
+                 * @description The same key again answers with the same jobs.
+                 * @example text
+                 */
                 "idempotency-key"?: string | null;
             };
             path?: never;
@@ -2207,6 +14794,13 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "video_ids": [
+                 *         "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10"
+                 *       ]
+                 *     }
+                 */
                 "application/json": components["schemas"]["ProcessIn"];
             };
         };
@@ -2217,16 +14811,113 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "jobs": [
+                     *         {
+                     *           "attempt": 3,
+                     *           "cancel_requested_at": null,
+                     *           "completed_at": "2026-05-04T09:30:00Z",
+                     *           "created_at": "2026-05-04T09:30:00Z",
+                     *           "created_by": "ayse",
+                     *           "current_step": "cutting out frames",
+                     *           "error_code": null,
+                     *           "error_message": null,
+                     *           "executor": "local",
+                     *           "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *           "max_attempts": 3,
+                     *           "metrics": {
+                     *             "seconds": 12.4
+                     *           },
+                     *           "parent_job_id": null,
+                     *           "progress": 40,
+                     *           "remaining_s": 21,
+                     *           "started_at": "2026-05-04T09:30:00Z",
+                     *           "status": "pending",
+                     *           "subject": {
+                     *             "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *             "kind": "product",
+                     *             "label": "Ülker Chocolate biscuit"
+                     *           },
+                     *           "type": "video_processing"
+                     *         }
+                     *       ],
+                     *       "skipped": [
+                     *         {
+                     *           "reason": "It was changed since it was read.",
+                     *           "video_id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10"
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["JobsCreated"];
                 };
             };
-            /** @description A problem document (RFC 9457). */
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description PAYLOAD_TOO_LARGE */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description QUEUE_FULL */
+            429: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
             default: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -2246,16 +14937,149 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "pending": [
+                     *         {
+                     *           "barcode": "8690504012345",
+                     *           "created_at": "2026-05-04T09:30:00Z",
+                     *           "duration_s": 6.5,
+                     *           "error": null,
+                     *           "filename": "8690504012345_biscuit.mp4",
+                     *           "height_px": 1920,
+                     *           "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *           "job": {
+                     *             "attempt": 3,
+                     *             "cancel_requested_at": null,
+                     *             "completed_at": "2026-05-04T09:30:00Z",
+                     *             "created_at": "2026-05-04T09:30:00Z",
+                     *             "created_by": "ayse",
+                     *             "current_step": "cutting out frames",
+                     *             "error_code": null,
+                     *             "error_message": null,
+                     *             "executor": "local",
+                     *             "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *             "max_attempts": 3,
+                     *             "metrics": {
+                     *               "seconds": 12.4
+                     *             },
+                     *             "parent_job_id": null,
+                     *             "progress": 40,
+                     *             "remaining_s": 21,
+                     *             "started_at": "2026-05-04T09:30:00Z",
+                     *             "status": "pending",
+                     *             "subject": {
+                     *               "id": null,
+                     *               "kind": "product",
+                     *               "label": "Ülker Chocolate biscuit"
+                     *             },
+                     *             "type": "video_processing"
+                     *           },
+                     *           "media_url": "/media/6a1f.c2ln/videos/0199b1c4/source.mp4",
+                     *           "poster_url": "/media/6a1f.c2ln/videos/0199b1c4/poster.webp",
+                     *           "product_id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *           "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *           "size_bytes": 4182016,
+                     *           "source": "upload",
+                     *           "status": "pending",
+                     *           "updated_at": "2026-05-04T09:30:00Z",
+                     *           "width_px": 1080
+                     *         }
+                     *       ],
+                     *       "processing": [
+                     *         {
+                     *           "barcode": "8690504012345",
+                     *           "created_at": "2026-05-04T09:30:00Z",
+                     *           "duration_s": 6.5,
+                     *           "error": null,
+                     *           "filename": "8690504012345_biscuit.mp4",
+                     *           "height_px": 1920,
+                     *           "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *           "job": {
+                     *             "attempt": 3,
+                     *             "cancel_requested_at": null,
+                     *             "completed_at": "2026-05-04T09:30:00Z",
+                     *             "created_at": "2026-05-04T09:30:00Z",
+                     *             "created_by": "ayse",
+                     *             "current_step": "cutting out frames",
+                     *             "error_code": null,
+                     *             "error_message": null,
+                     *             "executor": "local",
+                     *             "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *             "max_attempts": 3,
+                     *             "metrics": {
+                     *               "seconds": 12.4
+                     *             },
+                     *             "parent_job_id": null,
+                     *             "progress": 40,
+                     *             "remaining_s": 21,
+                     *             "started_at": "2026-05-04T09:30:00Z",
+                     *             "status": "pending",
+                     *             "subject": {
+                     *               "id": null,
+                     *               "kind": "product",
+                     *               "label": "Ülker Chocolate biscuit"
+                     *             },
+                     *             "type": "video_processing"
+                     *           },
+                     *           "media_url": "/media/6a1f.c2ln/videos/0199b1c4/source.mp4",
+                     *           "poster_url": "/media/6a1f.c2ln/videos/0199b1c4/poster.webp",
+                     *           "product_id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *           "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *           "size_bytes": 4182016,
+                     *           "source": "upload",
+                     *           "status": "pending",
+                     *           "updated_at": "2026-05-04T09:30:00Z",
+                     *           "width_px": 1080
+                     *         }
+                     *       ],
+                     *       "stats": {
+                     *         "completed_today": 0,
+                     *         "failed": 0,
+                     *         "pending": 0,
+                     *         "processing": 0
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["VideoQueueOut"];
                 };
             };
-            /** @description A problem document (RFC 9457). */
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
             default: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -2269,6 +15093,14 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "barcode": "8690504012345",
+                 *       "files": [
+                 *         "(the file's bytes)"
+                 *       ]
+                 *     }
+                 */
                 "multipart/form-data": components["schemas"]["Body_uploadVideos"];
             };
         };
@@ -2279,16 +15111,730 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "rejected": [
+                     *         {
+                     *           "filename": "8690504012345_biscuit.mp4",
+                     *           "reason": "It was changed since it was read."
+                     *         }
+                     *       ],
+                     *       "videos": [
+                     *         {
+                     *           "barcode": "8690504012345",
+                     *           "created_at": "2026-05-04T09:30:00Z",
+                     *           "duration_s": 6.5,
+                     *           "error": null,
+                     *           "filename": "8690504012345_biscuit.mp4",
+                     *           "height_px": 1920,
+                     *           "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *           "job": {
+                     *             "attempt": 3,
+                     *             "cancel_requested_at": null,
+                     *             "completed_at": "2026-05-04T09:30:00Z",
+                     *             "created_at": "2026-05-04T09:30:00Z",
+                     *             "created_by": "ayse",
+                     *             "current_step": "cutting out frames",
+                     *             "error_code": null,
+                     *             "error_message": null,
+                     *             "executor": "local",
+                     *             "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *             "max_attempts": 3,
+                     *             "metrics": {
+                     *               "seconds": 12.4
+                     *             },
+                     *             "parent_job_id": null,
+                     *             "progress": 40,
+                     *             "remaining_s": 21,
+                     *             "started_at": "2026-05-04T09:30:00Z",
+                     *             "status": "pending",
+                     *             "subject": {
+                     *               "id": null,
+                     *               "kind": "product",
+                     *               "label": "Ülker Chocolate biscuit"
+                     *             },
+                     *             "type": "video_processing"
+                     *           },
+                     *           "media_url": "/media/6a1f.c2ln/videos/0199b1c4/source.mp4",
+                     *           "poster_url": "/media/6a1f.c2ln/videos/0199b1c4/poster.webp",
+                     *           "product_id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *           "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *           "size_bytes": 4182016,
+                     *           "source": "upload",
+                     *           "status": "pending",
+                     *           "updated_at": "2026-05-04T09:30:00Z",
+                     *           "width_px": 1080
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["UploadOut"];
                 };
             };
-            /** @description A problem document (RFC 9457). */
+            /** @description INVALID_INPUT */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description PAYLOAD_TOO_LARGE */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
             default: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createUpload: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description The file's size in bytes.
+                 * @example 0
+                 */
+                "upload-length": number;
+                /**
+                 * @description `filename` and `barcode`, both optional: pairs of a key and a base64 value, parted by commas.
+                 * @example
+                 */
+                "upload-metadata"?: string;
+                /**
+                 * @description Always 1.0.0.
+                 * @example
+                 */
+                "tus-resumable"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Begun; the bytes go to Location. */
+            201: {
+                headers: {
+                    Location?: string;
+                    "Tus-Resumable"?: string;
+                    "Upload-Expires"?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description INVALID_INPUT */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description TOO_MANY_UPLOADS */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNSUPPORTED_TUS_VERSION */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description PAYLOAD_TOO_LARGE */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNREADABLE_MEDIA, VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getUploadCapabilities: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What is spoken here. */
+            204: {
+                headers: {
+                    "Tus-Extension"?: string;
+                    "Tus-Max-Size"?: string;
+                    "Tus-Resumable"?: string;
+                    "Tus-Version"?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getUpload: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example 0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10 */
+                upload_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "expires_at": "2026-05-04T09:30:00Z",
+                     *       "filename": "8690504012345.mp4",
+                     *       "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *       "offset": 0,
+                     *       "rejected_reason": null,
+                     *       "size_bytes": 4182016,
+                     *       "video_id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ResumableUploadOut"];
+                };
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_FOUND */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deleteUpload: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Always 1.0.0.
+                 * @example
+                 */
+                "tus-resumable"?: string;
+            };
+            path: {
+                /** @example 0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10 */
+                upload_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Gone. */
+            204: {
+                headers: {
+                    "Tus-Resumable"?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_FOUND */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNSUPPORTED_TUS_VERSION */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getUploadOffset: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Always 1.0.0.
+                 * @example
+                 */
+                "tus-resumable"?: string;
+            };
+            path: {
+                /** @example 0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10 */
+                upload_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description How far it is. */
+            200: {
+                headers: {
+                    "Tus-Resumable"?: string;
+                    "Upload-Expires"?: string;
+                    "Upload-Length"?: string;
+                    "Upload-Metadata"?: string;
+                    "Upload-Offset"?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_FOUND */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNSUPPORTED_TUS_VERSION */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    appendToUpload: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description Must be where the upload is.
+                 * @example 0
+                 */
+                "upload-offset": number;
+                /**
+                 * @description Always 1.0.0.
+                 * @example
+                 */
+                "tus-resumable"?: string;
+            };
+            path: {
+                /** @example 0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10 */
+                upload_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /** @example (bytes) */
+                "application/offset+octet-stream": string;
+            };
+        };
+        responses: {
+            /** @description Kept up to Upload-Offset. */
+            204: {
+                headers: {
+                    "Tus-Resumable"?: string;
+                    "Upload-Expires"?: string;
+                    "Upload-Offset"?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_FOUND */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description CONFLICT */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNSUPPORTED_TUS_VERSION */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description PAYLOAD_TOO_LARGE */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description WRONG_CONTENT_TYPE */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNREADABLE_MEDIA, VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description RESOURCE_LOCKED */
+            423: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -2298,6 +15844,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example 0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10 */
                 video_id: string;
             };
             cookie?: never;
@@ -2310,16 +15857,110 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "barcode": "8690504012345",
+                     *       "created_at": "2026-05-04T09:30:00Z",
+                     *       "duration_s": 6.5,
+                     *       "error": null,
+                     *       "filename": "8690504012345_biscuit.mp4",
+                     *       "height_px": 1920,
+                     *       "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *       "job": {
+                     *         "attempt": 3,
+                     *         "cancel_requested_at": null,
+                     *         "completed_at": "2026-05-04T09:30:00Z",
+                     *         "created_at": "2026-05-04T09:30:00Z",
+                     *         "created_by": "ayse",
+                     *         "current_step": "cutting out frames",
+                     *         "error_code": null,
+                     *         "error_message": null,
+                     *         "executor": "local",
+                     *         "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *         "max_attempts": 3,
+                     *         "metrics": {
+                     *           "seconds": 12.4
+                     *         },
+                     *         "parent_job_id": null,
+                     *         "progress": 40,
+                     *         "remaining_s": 21,
+                     *         "started_at": "2026-05-04T09:30:00Z",
+                     *         "status": "pending",
+                     *         "subject": {
+                     *           "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *           "kind": "product",
+                     *           "label": "Ülker Chocolate biscuit"
+                     *         },
+                     *         "type": "video_processing"
+                     *       },
+                     *       "media_url": "/media/6a1f.c2ln/videos/0199b1c4/source.mp4",
+                     *       "poster_url": "/media/6a1f.c2ln/videos/0199b1c4/poster.webp",
+                     *       "product_id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *       "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "size_bytes": 4182016,
+                     *       "source": "upload",
+                     *       "status": "pending",
+                     *       "updated_at": "2026-05-04T09:30:00Z",
+                     *       "width_px": 1080
+                     *     }
+                     */
                     "application/json": components["schemas"]["VideoOut"];
                 };
             };
-            /** @description A problem document (RFC 9457). */
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_FOUND */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
             default: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -2329,6 +15970,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example 0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10 */
                 video_id: string;
             };
             cookie?: never;
@@ -2342,13 +15984,69 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description A problem document (RFC 9457). */
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_FOUND */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description CONFLICT */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
             default: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -2358,6 +16056,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example 0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10 */
                 video_id: string;
             };
             cookie?: never;
@@ -2370,16 +16069,113 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "jobs": [
+                     *         {
+                     *           "attempt": 3,
+                     *           "cancel_requested_at": null,
+                     *           "completed_at": "2026-05-04T09:30:00Z",
+                     *           "created_at": "2026-05-04T09:30:00Z",
+                     *           "created_by": "ayse",
+                     *           "current_step": "cutting out frames",
+                     *           "error_code": null,
+                     *           "error_message": null,
+                     *           "executor": "local",
+                     *           "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *           "max_attempts": 3,
+                     *           "metrics": {
+                     *             "seconds": 12.4
+                     *           },
+                     *           "parent_job_id": null,
+                     *           "progress": 40,
+                     *           "remaining_s": 21,
+                     *           "started_at": "2026-05-04T09:30:00Z",
+                     *           "status": "pending",
+                     *           "subject": {
+                     *             "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *             "kind": "product",
+                     *             "label": "Ülker Chocolate biscuit"
+                     *           },
+                     *           "type": "video_processing"
+                     *         }
+                     *       ],
+                     *       "skipped": [
+                     *         {
+                     *           "reason": "It was changed since it was read.",
+                     *           "video_id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10"
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["JobsCreated"];
                 };
             };
-            /** @description A problem document (RFC 9457). */
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_FOUND */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description QUEUE_FULL */
+            429: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
             default: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -2399,16 +16195,21 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "status": "ok"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Health"];
                 };
             };
-            /** @description A problem document (RFC 9457). */
+            /** @description Any other problem (RFC 9457). */
             default: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -2428,16 +16229,34 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "database": "text",
+                     *       "schema_version": "text",
+                     *       "storage": "text"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Readiness"];
                 };
             };
-            /** @description A problem document (RFC 9457). */
+            /** @description NOT_READY */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
             default: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };

@@ -46,6 +46,7 @@ export const JOB_TYPES = [
   "training",
   "embedding_extraction",
   "matching",
+  "catalogue_change",
 ] as const satisfies JobType[];
 
 export const isRunning = (job: Job) =>

@@ -13,7 +13,7 @@ import { JobProgress } from "@/features/jobs/job-progress";
 import { ActivityList } from "./activity-list";
 import { CountCard } from "./count-card";
 
-const COUNTS = ["products", "videos_processed", "embeddings"] as const;
+const COUNTS = ["products", "videos_processed", "datasets", "embeddings"] as const;
 
 export function DashboardPage() {
   const t = useTranslations("dashboard");
@@ -43,7 +43,7 @@ export function DashboardPage() {
         </Card>
       ) : (
         <>
-          <div className="grid grid-cols-3 gap-3">
+          <div className="grid grid-cols-2 gap-3 lg:grid-cols-4">
             {COUNTS.map((name) =>
               data ? (
                 <CountCard key={name} label={t(`counts.${name}`)} {...data.counts[name]} />

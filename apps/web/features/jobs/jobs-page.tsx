@@ -82,12 +82,7 @@ export function JobsPage() {
               isStale={jobs.isPlaceholderData}
               onOpen={(job) => setUrl({ job: job.id })}
             />
-            <Pagination
-              page={page}
-              limit={LIMIT}
-              total={jobs.data.total}
-              onPage={(next) => setUrl({ page: String(next) })}
-            />
+            <Pagination found={jobs.data} onPage={(next) => setUrl({ page: String(next) })} />
           </>
         )}
       </Card>

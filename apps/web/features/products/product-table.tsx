@@ -126,7 +126,11 @@ function useProductColumns(onDelete: (product: ProductRow) => void) {
       column.display({
         id: "category",
         header: t("category"),
-        cell: ({ row }) => <span className="text-ink-soft">{row.original.category ?? "–"}</span>,
+        cell: ({ row }) => (
+          <span className="block max-w-40 truncate text-ink-soft" title={row.original.category ?? undefined}>
+            {row.original.category ?? "–"}
+          </span>
+        ),
         meta: { className: "max-w-48 truncate" },
       }),
       column.display({

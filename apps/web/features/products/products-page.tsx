@@ -26,7 +26,17 @@ export function ProductsPage() {
   const sort = findChoice(SORTS, url.sort) ?? "-created_at";
   const [text, setText] = useSearchText(url.search, (search) => setUrl({ search, page: "" }));
 
-  const categories = $api.useQuery("get", "/api/v1/products/categories");
+  const facets = $api.useQuery(
+    "get",
+    "/api/v1/products/facets",
+    {
+      params: {
+        query: { search: url.search || undefined, status, category: url.category || undefined },
+      },
+    },
+    { placeholderData: keepPreviousData },
+  );
+  const statusCounts = new Map(facets.data?.statuses.map((one) => [one.value, one.count]));
   const products = $api.useQuery(
     "get",
     "/api/v1/products",
@@ -68,7 +78,11 @@ export function ProductsPage() {
             onChange={(value) => setUrl({ status: value, page: "" })}
             options={[
               { value: "", label: t("allStatuses") },
-              ...PRODUCT_STATUSES.map((one) => ({ value: one, label: t(`statuses.${one}`) })),
+              ...PRODUCT_STATUSES.map((one) => ({
+                value: one,
+                label: t(`statuses.${one}`),
+                count: statusCounts.get(one) ?? 0,
+              })),
             ]}
           />
           <Select
@@ -78,11 +92,9 @@ export function ProductsPage() {
             className="max-w-64"
             options={[
               { value: "", label: t("allCategories") },
-              ...(categories.data ?? []).map((one) => ({
-                value: one.category,
-                label: one.category,
-                count: one.count,
-              })),
+              ...(facets.data?.categories ?? []).flatMap(({ value, count }) =>
+                value === null ? [] : [{ value, label: value, count }],
+              ),
             ]}
           />
           {isFiltered && (
@@ -105,18 +117,18 @@ export function ProductsPage() {
           </EmptyState>
         ) : (
           <>
+            {products.data.corrected_search && (
+              <p className="px-4 py-2 text-ink-soft text-sm" role="status">
+                {t("corrected", { search: url.search, corrected: products.data.corrected_search })}
+              </p>
+            )}
             <ProductTable
               products={products.data.items}
               sort={sort}
               onSort={(next) => setUrl({ sort: next, page: "" })}
               isStale={products.isPlaceholderData}
             />
-            <Pagination
-              page={page}
-              limit={LIMIT}
-              total={products.data.total}
-              onPage={(next) => setUrl({ page: String(next) })}
-            />
+            <Pagination found={products.data} onPage={(next) => setUrl({ page: String(next) })} />
           </>
         )}
       </Card>

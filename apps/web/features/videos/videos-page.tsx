@@ -82,12 +82,7 @@ export function VideosPage() {
         ) : (
           <>
             <VideoTable videos={videos.data.items} isStale={videos.isPlaceholderData} />
-            <Pagination
-              page={page}
-              limit={LIMIT}
-              total={videos.data.total}
-              onPage={(next) => setUrl({ page: String(next) })}
-            />
+            <Pagination found={videos.data} onPage={(next) => setUrl({ page: String(next) })} />
           </>
         )}
       </Card>
