@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from buybuddy.domain.accounts.service import ADMIN_USERNAME
-from buybuddy.infra.clients.platform_client import PlatformClient
 from buybuddy.infra.db import Database
 from buybuddy.infra.db.migrate import upgrade_schema
 from buybuddy.infra.embedded_postgres import EmbeddedPostgres
 from buybuddy.settings import Settings
 from buybuddy.supervisor import CLI_KEY_FILE, Supervisor
+from buybuddy_sdk import Client
 
 SHARED_DATA = Path(os.environ.get("BUYBUDDY_SHARED_DATA", Path(__file__).parents[1].parent / "shared" / "data"))
 
@@ -29,8 +29,8 @@ class RunningPlatform:
     key: str = field(repr=False)
     supervisor: Supervisor = field(repr=False)
 
-    def client(self) -> PlatformClient:
-        return PlatformClient(self.url, self.key)
+    def client(self) -> Client:
+        return Client(self.url, self.key)
 
 
 @pytest.fixture(scope="session")

@@ -13,12 +13,12 @@ from typing import Any, TypeVar
 import psycopg
 
 from buybuddy.connections import database_url
-from buybuddy.errors import BuybuddyError, QueueFull, Unavailable
-from buybuddy.infra.clients.platform_client import PlatformClient
 from buybuddy.samples.catalogue import list_sample_products
 from buybuddy.samples.clip import write_sample_clip
 from buybuddy.settings import Settings
 from buybuddy.supervisor import CLI_KEY_FILE, STATE_FILE, Supervisor
+from buybuddy_sdk import Client, Options, QueueFull, RateLimited, Unavailable
+from buybuddy_sdk.models import JobOut
 
 PATIENCE_S = 150.0
 POLL_S = 0.05
@@ -35,9 +35,11 @@ class Arena:
 
     # --- use -------------------------------------------------------------------------------------------------------
 
-    def client(self) -> PlatformClient:
+    def client(self) -> Client:
+        """Return a client that says at once what goes wrong; `until` looks again."""
         state = json.loads((self.home / STATE_FILE).read_text(encoding="utf-8"))
-        return PlatformClient(state["url"], (self.home / CLI_KEY_FILE).read_text(encoding="utf-8"))
+        key = (self.home / CLI_KEY_FILE).read_text(encoding="utf-8")
+        return Client(state["url"], key, options=Options(max_retries=0))
 
     def upload(self, seed: int) -> str:
         """Render a clip that no other seed renders, send it, and return the video's id."""
@@ -45,26 +47,25 @@ class Arena:
         path = self.home / f"clip-{seed}.mp4"
         write_sample_clip(products[seed % len(products)], path, seed=seed, duration_s=0.6, width_px=640, height_px=360)
         with self.client() as client:
-            answer = until(lambda: client.upload_video(path, None), "the upload is taken")
-        return str(answer["videos"][0]["id"])
+            answer = until(lambda: client.videos.upload(path), "the upload is taken")
+        return str(answer.videos[0].id)
 
     def process(self, video_id: str) -> str:
         """Have the video processed and return the job's id, however often the API dies meanwhile."""
 
         def accepted() -> str | None:
             with self.client() as client, contextlib.suppress(QueueFull):
-                client.process_videos([video_id])
-                return next((str(job["id"]) for job in client.pages("/jobs") if job["subject"]["id"] == video_id), None)
+                client.videos.process([video_id])
+                return next((str(job.id) for job in client.jobs.list() if str(job.subject.id) == video_id), None)
             return None
 
         return until(accepted, "a job is made")
 
-    def job(self, job_id: str) -> dict[str, Any]:
+    def job(self, job_id: str) -> JobOut:
         with self.client() as client:
-            answer: dict[str, Any] = until(lambda: client.get(f"/jobs/{job_id}"), "the API answers")
-        return answer
+            return until(lambda: client.jobs.get(job_id), "the API answers")
 
-    def wait_for(self, job_id: str, is_reached: Callable[[dict[str, Any]], bool], what: str) -> None:
+    def wait_for(self, job_id: str, is_reached: Callable[[JobOut], bool], what: str) -> None:
         until(lambda: is_reached(self.job(job_id)) or None, what)
 
     # --- attack ----------------------------------------------------------------------------------------------------
@@ -97,8 +98,8 @@ class Arena:
 
     def wait_until_done(self, video_id: str, job_id: str) -> None:
         """Wait until the video's job, what follows from it and the cleaning up are over."""
-        self.wait_for(job_id, lambda job: job["status"] in ("completed", "failed", "cancelled"), "the job ends")
-        assert self.job(job_id)["status"] == "completed", self.job(job_id)
+        self.wait_for(job_id, lambda job: job.status in ("completed", "failed", "cancelled"), "the job ends")
+        assert self.job(job_id).status == "completed", self.job(job_id)
         due = "SELECT count(*) FROM object_trash WHERE due_at <= clock_timestamp()"
         unfinished = "SELECT count(*) FROM jobs WHERE status NOT IN ('completed', 'failed', 'cancelled')"
         until(lambda: self.sql(unfinished) == [(0,)] or None, "the jobs that follow end")
@@ -182,9 +183,7 @@ def until(look: Callable[[], T | None], what: str, patience_s: float = PATIENCE_
             found = look()
             if found is not None:
                 return found
-        except (Unavailable, psycopg.OperationalError, BuybuddyError) as error:
-            if isinstance(error, BuybuddyError) and not error.is_retryable:
-                raise
+        except (Unavailable, RateLimited, psycopg.OperationalError) as error:
             last = error
         time.sleep(POLL_S)
     raise AssertionError(f"waited {patience_s:.0f} s in vain until {what}; last error: {last!r}")

@@ -26,14 +26,14 @@ def test_a_job_survives_the_death_of_each_process(arena: Arena) -> None:
     for victim, attempt, progress in KILLS:
         arena.wait_for(
             job_id,
-            lambda job, at=(attempt, progress): (job["attempt"], job["progress"]) >= at,  # type: ignore[misc]
+            lambda job, at=(attempt, progress): (job.attempt, job.progress) >= at,  # type: ignore[misc]
             f"attempt {attempt} has done {progress} %",
         )
         pid = arena.kill(victim)
         until(lambda dead=pid: None if is_alive(dead) else True, f"the {victim} is dead")  # type: ignore[misc]
     arena.wait_until_done(video_id, job_id)
     assert arena.check(video_id, job_id) > 3
-    assert arena.job(job_id)["attempt"] == 3, "only the deaths of stage and worker cost an attempt"
+    assert arena.job(job_id).attempt == 3, "only the deaths of stage and worker cost an attempt"
 
 
 @pytest.mark.campaign
@@ -56,5 +56,5 @@ def test_jobs_survive_random_kills(arena: Arena) -> None:
         n_frames = arena.check(video_id, job_id)
         job = arena.job(job_id)
         seconds = time.monotonic() - started_s
-        how = f"{n_frames} frames, attempt {job['attempt']}, {seconds:.1f} s"
+        how = f"{n_frames} frames, attempt {job.attempt}, {seconds:.1f} s"
         print(f"\nseed {seed}, round {number}: {', '.join(kills)}: {how}", flush=True)  # noqa: T201 - the campaign's log

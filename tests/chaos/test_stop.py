@@ -45,7 +45,7 @@ def test_a_job_is_handed_back_at_ctrl_c_and_finished_by_the_next_start(tmp_path:
     with up(tmp_path, signal.SIGINT) as arena:
         video_id = arena.upload(seed=7)
         job_id = arena.process(video_id)
-        arena.wait_for(job_id, lambda job: job["progress"] >= 62, "frames are being written")
+        arena.wait_for(job_id, lambda job: job.progress >= 62, "frames are being written")
     with EmbeddedPostgres(tmp_path):
         row = "SELECT status, n_crashes, error_code, attempt FROM jobs WHERE id = %s"
         assert arena.sql(row, job_id) == [("queued", 0, None, 1)]
@@ -54,4 +54,4 @@ def test_a_job_is_handed_back_at_ctrl_c_and_finished_by_the_next_start(tmp_path:
     with up(tmp_path, signal.SIGTERM) as arena:
         arena.wait_until_done(video_id, job_id)
         arena.check(video_id, job_id)
-        assert arena.job(job_id)["attempt"] == 2
+        assert arena.job(job_id).attempt == 2

@@ -9,8 +9,9 @@ import pytest
 from sqlalchemy import CursorResult, text
 
 from buybuddy.domain.jobs import repository, service
+from buybuddy.domain.jobs.board import JobBoard
+from buybuddy.domain.jobs.creation import NewJob, create_jobs
 from buybuddy.domain.jobs.rules import JobType
-from buybuddy.domain.jobs.service import JobBoard, NewJob
 from buybuddy.domain.jobs.tables import Job
 from buybuddy.errors import StageCrashed
 from buybuddy.flow import build_board
@@ -43,7 +44,7 @@ class Jobs:
             job_id = new_id()
             spec = EmbedQuerySpec(photo_key=wish, output_prefix=f"exports/{job_id}/")
             new_jobs.append(NewJob(job_type, Subject("test", new_id(), "a test"), spec, job_id))
-        return await service.create_jobs(session, self.board, new_jobs, SOMEBODY, idempotency_key=key)
+        return await create_jobs(session, self.board, new_jobs, SOMEBODY, idempotency_key=key)
 
     async def start(self, job: Job) -> Job:
         async with self.db.transaction() as session:

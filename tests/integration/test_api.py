@@ -70,15 +70,22 @@ async def test_a_video_cut_off_while_copied_fails_with_a_sentence_and_can_be_del
     assert (await http.delete(f"/videos/{video['id']}")).status_code == 204
 
 
-async def test_a_product_is_found_by_any_barcode_and_by_literal_text(
+async def test_a_product_is_found_by_any_barcode_and_the_beginnings_of_its_words(
     http: httpx.AsyncClient, product: uuid.UUID
 ) -> None:
-    for search in ("0001234", "4006381333931", "100%_", "öz"):
-        found = (await http.get("/products", params={"search": search})).json()["items"]
-        assert str(product) in [row["id"] for row in found], search
-    misses = (await http.get("/products", params={"search": "100_%"})).json()["items"]
-    assert str(product) not in [row["id"] for row in misses]
-    assert {"category": "juice", "count": 1}.items() <= (await http.get("/products/categories")).json()[-1].items()
+    for search in ("0001234", "4006381333931", "100%_", "öz", "OZ jui", "JUİCE", "öz 00012345"):
+        found = (await http.get("/products", params={"search": search})).json()
+        assert str(product) in [row["id"] for row in found["items"]], search
+        assert found["corrected_search"] is None
+    for search in ("zzqq", "1234567", "öz 4006999999999", "%", "_' :* |"):
+        found = (await http.get("/products", params={"search": search})).json()
+        assert str(product) not in [row["id"] for row in found["items"]], search
+    misspelled = (await http.get("/products", params={"search": "juicce"})).json()
+    assert str(product) in [row["id"] for row in misspelled["items"]]
+    assert misspelled["corrected_search"] == "juice"
+    assert {"category": "juice", "count": 1} in (await http.get("/products/categories")).json()
+    facets = (await http.get("/products/facets", params={"search": "öz"})).json()
+    assert {"value": "needs_matching", "count": 1} in facets["statuses"] and facets["is_exact"]
     await http.delete(f"/products/{product}")
 
 

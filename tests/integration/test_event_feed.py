@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from buybuddy.domain.activity import repository as activity
 from buybuddy.infra.db import Database, emit
-from buybuddy.infra.db.event_feed import Event, EventFeed
+from buybuddy.infra.db.event_feed import BATCH, WINDOW, Event, EventFeed
 from buybuddy.infra.db.outbox import flush_events
 from tests.integration.conftest import Jobs, happens
 
@@ -44,13 +44,13 @@ async def follow_with_cuts(feed: EventFeed, after_id: int, n_wanted: int, seed: 
     while len(seen) < n_wanted:
         n_until_cut = dice.randint(1, 40)
         follower = feed.follow(after_id, SILENCE_S)
-        async for event in follower:
-            if event is not None:
+        async for events in follower:
+            for event in events[:n_until_cut]:
                 seen.append(event)
                 after_id, n_until_cut = event.id, n_until_cut - 1
             if n_until_cut == 0 or len(seen) >= n_wanted:
                 break
-        await follower.aclose()  # type: ignore[attr-defined]
+        await follower.aclose()
     return seen
 
 
@@ -76,29 +76,62 @@ async def test_nothing_is_missed_or_told_twice_while_fifty_write(jobs: Jobs, fee
 
 
 @pytest.mark.parametrize("what", ["too old", "not ours"])
-async def test_a_gap_that_cannot_be_replayed_is_said_to_be_one(jobs: Jobs, feed: EventFeed, what: str) -> None:
+async def test_a_gap_that_cannot_be_replayed_is_said_to_be_one(jobs: Jobs, what: str) -> None:
     await jobs.create(3)
     last_id = await newest(jobs)
     await jobs.sql("UPDATE events SET created_at = created_at - interval '2 days'")
     async with jobs.db.transaction() as session:
         await activity.forget_old_events(session)
+    feed = EventFeed(jobs.db)  # it remembers nothing of what is gone
+    await feed.start()
     asked = last_id - 2 if what == "too old" else last_id + 1_000_000
     with pytest.raises(LookupError):
         await anext(aiter(feed.follow(asked, SILENCE_S)))
-    assert await anext(aiter(feed.follow(last_id, SILENCE_S))) is None, "whoever is up to date goes on"
+    assert await anext(aiter(feed.follow(last_id, SILENCE_S))) == (), "whoever is up to date goes on"
+    await feed.stop()
 
 
 async def test_a_follower_that_does_not_read_is_let_go_and_holds_nobody_up(jobs: Jobs, feed: EventFeed) -> None:
+    n_events = 2 * WINDOW + BATCH
     idle = feed.follow(None, SILENCE_S)
-    assert await anext(aiter(idle)) is None
+    assert await anext(aiter(idle)) == ()
     async with jobs.db.transaction() as session:
-        for index in range(1500):
+        for index in range(n_events):
             emit(session, "job", {"index": index})
     async with asyncio.timeout(20):
-        seen = await follow_with_cuts(feed, await newest(jobs) - 1500, 1500, seed=1)
-        assert len(seen) == 1500
-        n_read = [event async for event in idle if event is not None]
-    assert len(n_read) < 1500
+        seen = await follow_with_cuts(feed, await newest(jobs) - n_events, n_events, seed=1)
+        assert [event.payload["index"] for event in seen] == list(range(n_events))
+        assert feed.n_kept <= 2 * WINDOW
+        assert [event async for batch in idle for event in batch] == [], "it would have a gap, so it is let go"
+
+
+async def test_a_feed_that_was_away_replays_from_before_it_began(jobs: Jobs) -> None:
+    async with jobs.db.transaction() as session:
+        emit(session, "job", {"index": 0})
+        emit(session, "notification", {"index": 1, "audience_user_id": "somebody"})
+    first_id = await newest(jobs) - 1
+    late = EventFeed(jobs.db)
+    await late.start()
+    [batch] = [await anext(aiter(late.follow(first_id - 1, SILENCE_S)))]
+    assert [(event.audience, event.payload) for event in batch] == [(None, {"index": 0}), ("somebody", {"index": 1})]
+    assert b"somebody" not in b"".join(event.frame for event in batch)
+    await late.stop()
+
+
+async def test_a_database_that_is_another_one_now_ends_the_lines(jobs: Jobs, feed: EventFeed) -> None:
+    await jobs.create()
+    line = feed.follow(None, SILENCE_S)
+    while await anext(line) != ():
+        pass
+    last_id = await newest(jobs)
+    await jobs.sql("DELETE FROM events")  # an older backup has been put back
+    async with await jobs.db.open_listener() as connection:
+        listening = "query LIKE 'LISTEN buybuddy_events%' AND pid <> pg_backend_pid()"
+        await connection.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {listening}".encode())
+    async with asyncio.timeout(20):
+        assert [batch async for batch in line if batch] == [], "it ends"
+    with pytest.raises(LookupError):
+        await anext(feed.follow(last_id, SILENCE_S))
 
 
 async def test_a_later_id_never_becomes_visible_before_an_earlier_one(jobs: Jobs) -> None:

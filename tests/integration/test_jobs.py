@@ -8,7 +8,7 @@ import uuid
 import pytest
 from sqlalchemy import text
 
-from buybuddy.domain.jobs import service
+from buybuddy.domain.jobs import repository, service
 from buybuddy.domain.jobs.sweeping import sweep
 from buybuddy.errors import BuybuddyError, Conflict, QueueFull, StageCrashed, StageFailed, StaleAttempt
 from buybuddy.infra.db import Session, keep, take_trash, throw_away
@@ -236,6 +236,18 @@ async def test_an_idempotency_key_answers_with_the_same_jobs_even_at_the_same_mo
     assert len({tuple(job.id for job in answer) for answer in answers}) == 1
     assert await jobs.sql("SELECT count(*) FROM jobs") == [2]
     assert await jobs.create(2, key="one_request") != answers[0]  # `_` is no wildcard
+    await jobs.sql("UPDATE jobs SET status = 'completed'")
+    longer = await jobs.create(key="one:more")
+    assert await jobs.create(key="one") != longer, "a key is not found by its beginning"
+
+
+async def test_whatever_plan_the_database_makes_no_more_move_up_than_there_are_slots(jobs: Jobs) -> None:
+    await jobs.create(12)
+    await jobs.sql("UPDATE jobs SET status = 'completed' WHERE status = 'queued'")
+    async with jobs.db.transaction() as session:
+        for kind in ("hashagg", "hashjoin", "mergejoin", "sort", "material", "indexscan", "bitmapscan"):
+            await session.execute(text(f"SET LOCAL enable_{kind} = off"))
+        assert len(await repository.promote_waiting(session, "matching")) == 3
 
 
 async def test_whatever_happens_to_jobs_the_limit_holds_and_none_is_lost(jobs: Jobs) -> None:
