@@ -10,7 +10,7 @@ PNPM := $(WITH_NODE) npx --yes pnpm@10.34.9
 WEB_SOURCES := $(shell find apps/web -type f -not -path '*/node_modules/*' -not -path '*/.next/*' -not -path '*/out/*' -not -name '*.tsbuildinfo' -not -name next-env.d.ts 2>/dev/null)
 export NEXT_TELEMETRY_DISABLED := 1
 
-.PHONY: help setup web run demo test chaos check format openapi bench clean
+.PHONY: help setup web run demo test chaos fuzz check format openapi bench clean
 
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | column -t -s $$'\t'
@@ -32,12 +32,16 @@ test: setup check ## everything: checks, unit, contract, integration, fault and 
 chaos: setup ## kill the platform's processes at random moments, BUYBUDDY_CHAOS_ROUNDS times (20)
 	$(BIN)/pytest -m campaign -s --timeout 7200 tests/chaos
 
+fuzz: setup ## ask every operation BUYBUDDY_FUZZ_EXAMPLES (1000) made-up questions, as every role
+	BUYBUDDY_FUZZ_EXAMPLES=$${BUYBUDDY_FUZZ_EXAMPLES:-1000} $(BIN)/pytest -m campaign -s --timeout 36000 tests/contract/test_schemathesis.py
+
 check: $(ENCODER) .make/node-modules ## format, lint, types, import contracts, unit tests, the pages' own checks
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/ruff check --quiet .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --verbose | tail -n 3
 	$(BIN)/python -m buybuddy.cli.openapi --check
+	$(BIN)/python sdk/python/scripts/generate.py --check
 	$(BIN)/pytest -q tests/unit
 	cd apps/web && ../../$(PNPM) --silent check
 
@@ -45,14 +49,17 @@ format: $(ENCODER) ## format Python and web sources, sort imports
 	$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format --quiet .
 	cd apps/web && ../../$(PNPM) --silent format
 
-openapi: $(ENCODER) ## write the API's description and the web client that follows from it
+openapi: $(ENCODER) ## write the API's description, and the Python and web clients that follow from it
 	$(BIN)/python -m buybuddy.cli.openapi
+	$(BIN)/python sdk/python/scripts/generate.py
 	cd apps/web && ../../$(PNPM) --silent generate
 
 bench: setup ## measure what docs/BENCHMARKS.md reports
 	$(BIN)/buybuddy bench video
 	-$(BIN)/buybuddy bench retrieval
-	$(BIN)/buybuddy bench jobs
+	$(BIN)/buybuddy bench api
+	$(BIN)/buybuddy bench export
+	$(BIN)/buybuddy bench queue
 
 clean: ## remove what was installed and built; the platform's data stays
 	rm -rf .venv .uv .make node_modules apps/web/node_modules apps/web/.next apps/web/out
@@ -61,7 +68,7 @@ clean: ## remove what was installed and built; the platform's data stays
 	python3 -m venv .uv
 	.uv/bin/pip install --quiet --disable-pip-version-check uv
 
-.make/python: pyproject.toml uv.lock .python-version $(filter .uv/%,$(UV))
+.make/python: pyproject.toml sdk/python/pyproject.toml uv.lock .python-version $(filter .uv/%,$(UV))
 	$(UV) sync --frozen --inexact --quiet
 	@mkdir -p .make && touch $@
 
