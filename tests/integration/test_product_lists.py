@@ -29,6 +29,7 @@ class Catalogue:
     reader: Reader
     category: str
     ids: Sequence[uuid.UUID]
+    code_start: str  # of the barcodes of the first 40, and of nobody else's
 
     async def page(self, sort: ProductSort = "-created_at", window: Window | None = None, **filters: Any) -> Any:
         wanted = ProductFilters(category=self.category, **filters)
@@ -43,6 +44,7 @@ class Catalogue:
 async def catalogue(db: Database, dsn: str) -> AsyncIterator[Catalogue]:
     chooser, category = random.Random(5), f"lists {new_id()}"
     ids = [new_id() for _ in range(150)]
+    code_start = f"{uuid.uuid4().int % 10**9:09d}"
     async with db.transaction() as session:
         session.add_all(
             Product(
@@ -57,10 +59,10 @@ async def catalogue(db: Database, dsn: str) -> AsyncIterator[Catalogue]:
         )
         await session.flush()
         for number, product_id in enumerate(ids[:40]):
-            await repository.add_barcode(session, product_id, f"8690{product_id.int % 10**7:07d}{number:02d}")
+            await repository.add_barcode(session, product_id, f"{code_start}{number:02d}{chooser.randrange(100):02d}")
     reader = Reader(dsn)
     await reader.open()
-    yield Catalogue(reader, category, ids)
+    yield Catalogue(reader, category, ids, code_start)
     await reader.close()
     async with db.transaction() as session:
         await session.execute(text("DELETE FROM products WHERE category = :category"), {"category": category})
@@ -107,8 +109,11 @@ async def test_a_typing_error_is_forgiven_and_said(catalogue: Catalogue) -> None
     assert (nothing.found.total, nothing.corrected_search) == (0, None)
 
 
-@pytest.mark.parametrize("search", ["süt", "8690", "869000000", "ülker süt", "ulk", "1"])
+@pytest.mark.parametrize(
+    "search", ["süt", "{code_start}", "{code_start}1", "{code_start}99", "ülker süt", "süt {code_start}05", "ulk", "1"]
+)
 async def test_the_narrow_and_the_broad_way_of_searching_find_the_same(catalogue: Catalogue, search: str) -> None:
+    search = search.format(code_start=catalogue.code_start)
     words = await search_repository._words_of(catalogue.reader, ProductFilters(search=search))
     terms = search_repository.take_apart(search, words)
     assert terms is not None
@@ -116,9 +121,17 @@ async def test_the_narrow_and_the_broad_way_of_searching_find_the_same(catalogue
         filters, window = ProductFilters(category=catalogue.category), Window(limit=20)
         shape = search_repository._shape(filters, terms, sort, window)
         values = search_repository._values(filters, terms, sort, window)
+        [counted] = await catalogue.reader.rows(list_sql.narrow_count_sql(shape), values)
+        assert counted.is_whole, "what is collected here is no broad search, whatever other tests have left"
         ways = [list_sql.narrow_sql(shape), list_sql.walk_sql(shape), list_sql.all_hits_sql(shape)]
         narrow, walked, collected = [[row.id for row in await catalogue.reader.rows(way, values)] for way in ways]
         assert narrow == walked == collected
+        assert len(narrow) == min(counted.n, window.limit + 1)
+
+
+async def test_any_barcode_is_found_by_its_beginning(catalogue: Catalogue) -> None:
+    assert {row.id for row in (await catalogue.page(search=catalogue.code_start)).found.rows} == set(catalogue.ids[:40])
+    assert len((await catalogue.page(search=f"{catalogue.code_start}1")).found.rows) == 10
 
 
 async def test_punctuation_is_no_syntax(catalogue: Catalogue) -> None:

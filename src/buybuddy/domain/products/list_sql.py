@@ -1,9 +1,9 @@
 """The statements of product lists, built once for each shape of a request and remembered as text.
 
-A search has two shapes. A narrow one (at most narrow_up_to() hits) collects its hits from the word index and sorts them.
-A broad one would collect too many, but then hits are dense, so walking the index of the order finds a page soon; the
-rare page that a walk does not fill is collected after all. docs/decisions/0011-search-in-the-catalogue.md has what was
-measured.
+A search has two shapes. A narrow one (at most narrow_up_to() hits) collects its hits from the word index and sorts
+them. A broad one would collect too many, but then hits are dense, so walking the index of the order finds a page soon;
+the rare page that a walk does not fill is collected after all. docs/decisions/0011-search-in-the-catalogue.md has what
+was measured.
 """
 
 from dataclasses import dataclass
