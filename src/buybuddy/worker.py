@@ -9,6 +9,7 @@ import structlog
 from buybuddy.connections import database_url, open_storage, stage_setup
 from buybuddy.domain.activity import repository as activity
 from buybuddy.domain.jobs.runner import JobRunner
+from buybuddy.domain.jobs.trash_collector import TrashCollector
 from buybuddy.errors import Unavailable
 from buybuddy.flow import BATCH_STEPS, build_apply_result, build_board, forget_old_work
 from buybuddy.infra.db import Database
@@ -31,7 +32,7 @@ async def run_worker(settings: Settings) -> None:
     board = build_board(queue)
     executor = LocalExecutor(stage_setup(settings), n_processes=settings.stage_processes)
     life = SignOfLife(db)
-    runner = JobRunner(db, storage, board, executor, build_apply_result(board, storage), life.number, BATCH_STEPS)
+    runner = JobRunner(db, board, executor, build_apply_result(board, storage), life.number, BATCH_STEPS)
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
@@ -40,11 +41,12 @@ async def run_worker(settings: Settings) -> None:
     living = asyncio.create_task(life.hold())
     working = asyncio.create_task(queue.run_worker(runner.run, concurrency=settings.stage_processes))
     sweeping = asyncio.create_task(_sweep(db, runner))
+    collecting = asyncio.create_task(TrashCollector(db, storage).run())
     log.info("worker.ready", stage_processes=settings.stage_processes)
     asked = asyncio.create_task(stopping.wait())
-    await asyncio.wait({living, working, sweeping, asked}, return_when=asyncio.FIRST_COMPLETED)
+    await asyncio.wait({living, working, sweeping, collecting, asked}, return_when=asyncio.FIRST_COMPLETED)
     await runner.stop()
-    for task in (sweeping, working, living):
+    for task in (sweeping, collecting, working, living):
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task

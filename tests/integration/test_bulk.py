@@ -51,7 +51,7 @@ async def runner(shop: Jobs, tmp_path: Path) -> AsyncIterator[JobRunner]:
         Setup(storage_url=storage.url, models_dir=tmp_path, scratch_dir=tmp_path / "scratch", n_threads=1)
     )
     apply_result = build_apply_result(shop.board, storage)
-    yield JobRunner(shop.db, storage, shop.board, executor, apply_result, batch_steps=BATCH_STEPS)
+    yield JobRunner(shop.db, shop.board, executor, apply_result, batch_steps=BATCH_STEPS)
     await executor.close()
 
 

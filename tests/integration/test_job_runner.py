@@ -11,6 +11,7 @@ from sqlalchemy import text
 from buybuddy.domain.jobs.runner import JobRunner
 from buybuddy.domain.jobs.sweeping import sweep
 from buybuddy.domain.jobs.tables import Job
+from buybuddy.domain.jobs.trash_collector import TrashCollector
 from buybuddy.errors import StaleAttempt, Unavailable
 from buybuddy.infra.db import Actor, Database, Session, Subject, record_audit
 from buybuddy.infra.executors import LocalExecutor
@@ -35,7 +36,8 @@ class Worker:
             extra_stages={"embed_query": "tests.contract.executor_stages:behave"},
         )
         self.executor = LocalExecutor(setup)
-        self.runner = JobRunner(db or jobs.db, self.storage, jobs.board, self.executor, self._apply)
+        self.runner = JobRunner(db or jobs.db, jobs.board, self.executor, self._apply)
+        self.collector = TrashCollector(jobs.db, self.storage)
         self.is_broken = False
 
     async def _apply(self, session: Session, job: Job, result: Result) -> None:
@@ -106,6 +108,7 @@ async def test_a_worker_that_was_stopped_past_its_lease_leaves_no_trace(
     assert (ended.status, ended.attempt, ended.n_crashes) == ("completed", 2, 1)
     worker.storage.put(f"exports/{job.id}/2/kept.png", b"whole")
     await late
+    await worker.collector.empty()
     assert await jobs.sql(APPLIED, id=job.id) == [1]
     assert (await jobs.look(job.id)).version == ended.version
     assert worker.storage.list_keys(f"exports/{job.id}/") == [f"exports/{job.id}/2/kept.png"]
@@ -137,6 +140,7 @@ async def test_a_result_whose_commit_was_not_answered_is_kept_with_its_files(
         await forgetful.executor.close()
         await db.close()
     assert db.n_to_lose == 0
+    await worker.collector.empty()
     assert (await jobs.look(job.id)).status == "completed"
     assert await jobs.sql(APPLIED, id=job.id) == [1]
     assert worker.storage.list_keys(f"exports/{job.id}/") == [f"exports/{job.id}/1/x.png"]
@@ -150,6 +154,7 @@ async def test_a_stage_that_dies_costs_one_attempt_and_leaves_nothing_behind(job
     await worker.runner.run(job.id)
     ended = await jobs.look(job.id)
     assert (ended.status, ended.n_crashes, ended.error_code) == ("queued", 1, "STAGE_CRASHED")
+    await worker.collector.empty()
     assert not half_written.exists()
 
 
@@ -159,6 +164,7 @@ async def test_our_own_bug_fails_the_job_at_once_with_a_reason(jobs: Jobs, worke
     await worker.runner.run(job.id)
     ended = await jobs.look(job.id)
     assert (ended.status, ended.error_message) == ("failed", "The platform failed: ZeroDivisionError.")
+    await worker.collector.empty()
     assert worker.storage.list_keys(f"exports/{job.id}/") == []
 
 

@@ -4,8 +4,9 @@ import datetime as dt
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
-from sqlalchemy import CursorResult, Row, and_, func, insert, or_, select, text, update
+from sqlalchemy import ColumnElement, CursorResult, Float, Row, and_, cast, func, insert, or_, select, text, update
 from sqlalchemy.dialects.postgresql import distinct_on
 
 from buybuddy.domain.jobs.rules import ACTIVE, DEAD_AFTER_S, STALLED_AFTER_S
@@ -30,6 +31,16 @@ class Slots:
     @property
     def n_free(self) -> int:
         return max(0, self.max_concurrent - self.current_count)
+
+
+class QueueHealth(NamedTuple):
+    """How the unfinished jobs of a type fare; zeros when there are none."""
+
+    type: str
+    oldest_waiting_s: float
+    longest_silence_s: float
+    n_attempts: int
+    n_crashes: int
 
 
 async def lock_slots(session: Session, job_type: str) -> Slots:
@@ -208,6 +219,30 @@ async def queue_status(session: Session) -> Sequence[Row[str, int, int, int]]:
         .order_by(JobLimit.type)
     )
     return (await session.execute(statement)).all()
+
+
+async def queue_health(session: Session) -> Sequence[QueueHealth]:
+    """Return per type how long its first job in line waits, and how its unfinished jobs have fared."""
+    waits = Job.status.in_(("pending", "queued"))
+    unfinished = (Job.type == JobLimit.type) & Job.status.in_(ACTIVE)
+    statement = (
+        select(
+            JobLimit.type,
+            _seconds_since(func.min(func.coalesce(Job.queued_at, Job.created_at)).filter(waits)),
+            _seconds_since(func.min(Job.heartbeat_at).filter(Job.status == "processing")),
+            func.coalesce(func.sum(Job.attempt), 0),
+            func.coalesce(func.sum(Job.n_crashes), 0),
+        )
+        .outerjoin(Job, unfinished)
+        .group_by(JobLimit.type)
+        .order_by(JobLimit.type)
+    )
+    return [QueueHealth(*row) for row in await session.execute(statement)]
+
+
+def _seconds_since(moment: ColumnElement[Any]) -> ColumnElement[float]:
+    seconds = func.extract("epoch", func.clock_timestamp() - moment)
+    return func.greatest(func.coalesce(cast(seconds, Float), 0.0), 0.0)
 
 
 async def set_limit(session: Session, job_type: str, max_concurrent: int) -> bool:

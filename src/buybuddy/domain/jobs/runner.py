@@ -16,9 +16,8 @@ from buybuddy.domain.jobs.rules import HEARTBEAT_S, PULSE_S
 from buybuddy.domain.jobs.sweeping import sweep
 from buybuddy.domain.jobs.tables import Job
 from buybuddy.errors import BuybuddyError, StageCancelled, StageFailed, StaleAttempt, Unavailable
-from buybuddy.infra.db import Database, Session, take_trash, throw_away
+from buybuddy.infra.db import Database, Session, throw_away
 from buybuddy.infra.executors import Executor
-from buybuddy.infra.storage import ObjectStorage
 from buybuddy.stages.registry import SPEC
 from buybuddy.stages.specs import Result, Spec
 
@@ -61,7 +60,6 @@ class JobRunner:
     def __init__(
         self,
         db: Database,
-        storage: ObjectStorage,
         board: JobBoard,
         executor: Executor,
         apply_result: ApplyResult,
@@ -70,7 +68,7 @@ class JobRunner:
     ) -> None:
         self._worker_no = worker_no
         self._batch_steps = batch_steps or {}
-        self._db, self._storage, self._board = db, storage, board
+        self._db, self._board = db, board
         self._executor, self._apply_result = executor, apply_result
         self._running: set[Attempt] = set()
         self._is_stopping = False
@@ -95,12 +93,11 @@ class JobRunner:
             attempt.cancel.set()
 
     async def sweep(self) -> None:
-        """Set going again what a crash left behind, and remove what it left in storage."""
+        """Set going again what a crash left behind, and throw away what it left in storage."""
         async with self._db.transaction() as session:
             for job in await sweep(session, self._board):
                 log.warning("job.stalled", job_id=str(job.id), attempt=job.attempt, now=job.status)
                 throw_away(session, attempt_spec(job).output_prefix)
-        await self._empty_trash()
 
     async def _run_attempt(self, job: Job, spec: Spec, attempt: Attempt) -> None:
         log.info("attempt.started", type=job.type, stage=spec.stage)
@@ -130,7 +127,6 @@ class JobRunner:
             await self._settle_failure(attempt, spec, StageFailed(f"The platform failed: {type(error).__name__}."))
         finally:
             self._running.discard(attempt)
-        await self._empty_trash()
 
     async def _work(self, job: Job, spec: Spec, attempt: Attempt) -> Result:
         step = self._batch_steps.get(spec.stage)
@@ -206,16 +202,6 @@ class JobRunner:
                 log.info("attempt.was_kept")
                 return
             throw_away(session, spec.output_prefix)
-
-    async def _empty_trash(self) -> None:
-        """Remove what transactions have thrown away; what cannot be removed now stays noted."""
-        try:
-            async with self._db.transaction() as session:
-                for key in await take_trash(session):
-                    remove = self._storage.delete_prefix if key.endswith("/") else self._storage.delete_one
-                    await asyncio.to_thread(remove, key)
-        except Unavailable as error:
-            log.warning("trash.kept", detail=error.detail)
 
     @staticmethod
     async def _until_database_answers(write: Callable[[], Awaitable[None]]) -> None:

@@ -6,6 +6,7 @@ them on a crash. The note does neither.
 
 import datetime as dt
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from sqlalchemy import BigInteger, Identity, delete, func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -13,7 +14,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from buybuddy.infra.db.base import Base, CreatedAt
 
-BATCH = 200
+BATCH = 1000
+COUNTED_AT_MOST = 10_000
 
 
 class TrashRow(Base, CreatedAt):
@@ -50,3 +52,19 @@ async def take_trash(session: AsyncSession) -> Sequence[str]:
     rows = (await session.scalars(statement)).all()
     await session.execute(delete(TrashRow).where(TrashRow.id.in_([row.id for row in rows])))
     return [row.key_or_prefix for row in rows]
+
+
+class TrashFigures(NamedTuple):
+    """What is still to be removed now."""
+
+    n_due: int
+    oldest_s: float
+
+
+async def measure_trash(session: AsyncSession) -> TrashFigures:
+    """Return how much is due, up to COUNTED_AT_MOST, and for how long the oldest of it."""
+    is_due = TrashRow.due_at <= func.clock_timestamp()
+    due = select(TrashRow.due_at).where(is_due).order_by(TrashRow.due_at).limit(COUNTED_AT_MOST).subquery()
+    age_s = func.extract("epoch", func.clock_timestamp() - func.min(due.c.due_at))
+    n_due, oldest_s = (await session.execute(select(func.count(), func.coalesce(age_s, 0)).select_from(due))).one()
+    return TrashFigures(n_due, float(oldest_s))

@@ -6,6 +6,7 @@ import uuid
 from collections import deque
 from collections.abc import AsyncIterator, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -13,6 +14,7 @@ import obstore
 from obstore.exceptions import BaseError
 from obstore.exceptions import NotFoundError as ObjectMissing
 from obstore.store import LocalStore, ObjectStore, from_url
+from prometheus_client import Counter
 
 from buybuddy.errors import NotFound, Unavailable
 from buybuddy.infra.storage.keys import checked_key
@@ -21,6 +23,8 @@ READ_CHUNK_BYTES = 1024 * 1024
 READ_AT_ONCE = 16
 WRITE_AT_ONCE = 4  # parts of 5 MB that one file may have in memory
 
+ERRORS = Counter("buybuddy_storage_errors_total", "Calls that storage did not do or answer", ["call"])
+
 
 class StoredObject(NamedTuple):
     """An object in storage, with what is needed to verify it later."""
@@ -28,6 +32,18 @@ class StoredObject(NamedTuple):
     key: str
     size_bytes: int
     sha256: str
+
+
+@contextmanager
+def _asking(call: str, key: str) -> Iterator[None]:
+    """Turn what storage and disk raise into errors of ours. Raises: NotFound, Unavailable."""
+    try:
+        yield
+    except (ObjectMissing, FileNotFoundError):
+        raise NotFound(f"There is no object {key} in storage.") from None
+    except (BaseError, OSError) as error:
+        ERRORS.labels(call).inc()
+        raise Unavailable(f"Storage did not {call} {key}: {error}") from error
 
 
 class ObjectStorage:
@@ -49,31 +65,23 @@ class ObjectStorage:
 
     def put(self, key: str, data: bytes) -> StoredObject:
         """Store the bytes; on local disk through a temporary file and a rename. Raises: Unavailable."""
-        try:
+        with _asking("store", key):
             obstore.put(self._store, checked_key(key), data)
-        except (BaseError, OSError) as error:
-            raise Unavailable(f"Storage refused {key}: {error}") from error
         return StoredObject(key, len(data), hashlib.sha256(data).hexdigest())
 
     async def put_stream(self, key: str, file: BinaryIO | AsyncIterator[bytes]) -> None:
         """Store a file of any size, in parts. Raises: Unavailable."""
-        try:
+        with _asking("store", key):
             await obstore.put_async(self._store, checked_key(key), file, max_concurrency=WRITE_AT_ONCE)
-        except (BaseError, OSError) as error:
-            raise Unavailable(f"Storage refused {key}: {error}") from error
 
     def get(self, key: str) -> bytes:
         """Raises: NotFound, Unavailable."""
-        try:
+        with _asking("give", key):
             return bytes(obstore.get(self._store, checked_key(key)).bytes())
-        except (ObjectMissing, FileNotFoundError):
-            raise NotFound(f"There is no object {key} in storage.") from None
-        except (BaseError, OSError) as error:
-            raise Unavailable(f"Storage did not give {key}: {error}") from error
 
     def read_small(self, key: str, at_most_bytes: int) -> bytes | int:
         """Return an object whole, or only its size when it is larger than that. Raises: NotFound, Unavailable."""
-        try:
+        with _asking("give", key):
             if self.local_root is not None:  # a tenth of what the general way costs, and archives read thousands
                 with open(f"{self.local_root}/{checked_key(key)}", "rb", buffering=0) as file:  # noqa: PTH123 - as said
                     data = file.read(at_most_bytes + 1)
@@ -81,10 +89,6 @@ class ObjectStorage:
             found = obstore.get(self._store, checked_key(key))
             size = int(found.meta["size"])
             return bytes(found.bytes()) if size <= at_most_bytes else size
-        except (ObjectMissing, FileNotFoundError):
-            raise NotFound(f"There is no object {key} in storage.") from None
-        except (BaseError, OSError) as error:
-            raise Unavailable(f"Storage did not give {key}: {error}") from error
 
     def read_many(
         self, keys: Sequence[str], at_most_bytes: int
@@ -114,13 +118,9 @@ class ObjectStorage:
 
     def read_parts(self, key: str) -> Iterator[bytes]:
         """Yield an object of any size in parts. Raises: NotFound, Unavailable."""
-        try:
+        with _asking("give", key):
             for part in obstore.get(self._store, checked_key(key)).stream(min_chunk_size=READ_CHUNK_BYTES):
                 yield bytes(part)
-        except (ObjectMissing, FileNotFoundError):
-            raise NotFound(f"There is no object {key} in storage.") from None
-        except (BaseError, OSError) as error:
-            raise Unavailable(f"Storage did not give {key}: {error}") from error
 
     def download(self, key: str, to: Path) -> Path:
         """Return a local file with the object: the object itself on local disk, else a copy at `to`.
@@ -132,35 +132,22 @@ class ObjectStorage:
             if not path.is_file():
                 raise NotFound(f"There is no object {key} in storage.")
             return path
-        try:
-            with to.open("wb") as file:
-                for chunk in obstore.get(self._store, checked_key(key)).stream(min_chunk_size=READ_CHUNK_BYTES):
-                    file.write(chunk)
-        except (ObjectMissing, FileNotFoundError):
-            raise NotFound(f"There is no object {key} in storage.") from None
-        except (BaseError, OSError) as error:
-            raise Unavailable(f"Storage did not give {key}: {error}") from error
+        with _asking("give", key), to.open("wb") as file:
+            for chunk in obstore.get(self._store, checked_key(key)).stream(min_chunk_size=READ_CHUNK_BYTES):
+                file.write(chunk)
         return to
 
     def size_bytes(self, key: str) -> int:
         """Raises: NotFound, Unavailable."""
-        try:
+        with _asking("tell the size of", key):
             return int(obstore.head(self._store, checked_key(key))["size"])
-        except (ObjectMissing, FileNotFoundError):
-            raise NotFound(f"There is no object {key} in storage.") from None
-        except (BaseError, OSError) as error:
-            raise Unavailable(f"Storage did not answer for {key}: {error}") from error
 
     async def stream(self, key: str, start: int, end: int) -> AsyncIterator[bytes]:
         """Yield the bytes [start, end) in chunks. Raises: NotFound, Unavailable."""
-        try:
+        with _asking("give", key):
             response = await obstore.get_async(self._store, checked_key(key), options={"range": (start, end)})
             async for chunk in response.stream(min_chunk_size=READ_CHUNK_BYTES):
                 yield bytes(chunk)
-        except (ObjectMissing, FileNotFoundError):
-            raise NotFound(f"There is no object {key} in storage.") from None
-        except (BaseError, OSError) as error:
-            raise Unavailable(f"Storage did not give {key}: {error}") from error
 
     def check_writable(self) -> None:
         """Write and remove a small object. Raises: Unavailable."""
@@ -170,25 +157,38 @@ class ObjectStorage:
 
     def list_keys(self, prefix: str) -> list[str]:
         """Return every key below a prefix that ends in a slash. Raises: Unavailable."""
-        try:
+        with _asking("list", prefix):
             return [entry["path"] for page in obstore.list(self._store, prefix.rstrip("/")) for entry in page]
-        except (BaseError, OSError) as error:
-            raise Unavailable(f"Storage did not list {prefix}: {error}") from error
 
     def delete_one(self, key: str) -> None:
         """Delete an object; one already gone is no error. Raises: Unavailable."""
-        try:
+        with suppress(NotFound), _asking("delete", key):
             obstore.delete(self._store, checked_key(key))
-        except (ObjectMissing, FileNotFoundError):
-            return
-        except (BaseError, OSError) as error:
-            raise Unavailable(f"Storage did not delete {key}: {error}") from error
+
+    def delete_many(self, keys: Sequence[str]) -> dict[str, str]:
+        """Delete objects, a remote storage's many in a request; return those that stay, each with its reason."""
+        if self.local_root is None:
+            try:
+                with _asking("delete", f"{len(keys)} objects"):
+                    obstore.delete(self._store, [checked_key(key) for key in keys])
+                return {}
+            except Unavailable as error:
+                return dict.fromkeys(keys, error.detail)
+            except NotFound:
+                pass  # some storages refuse the rest when one is gone already
+        kept = {}
+        for key in keys:
+            try:
+                self.delete_one(key)
+            except Unavailable as error:
+                kept[key] = error.detail
+        return kept
 
     def delete_prefix(self, prefix: str) -> int:
         """Delete everything below a prefix and return how many objects that were. Raises: Unavailable."""
         keys = self.list_keys(prefix)
-        for key in keys:
-            self.delete_one(key)
+        if kept := self.delete_many(keys):
+            raise Unavailable(next(iter(kept.values())))
         if self.local_root is not None:  # and what a killed writer left half written, which is no object and not listed
             shutil.rmtree(self.local_root / checked_key(prefix.rstrip("/")), ignore_errors=True)
         return len(keys)
