@@ -3,14 +3,16 @@
 import datetime as dt
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import cast
 
 import psycopg
 from sqlalchemy import event, func, select, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
 from buybuddy.errors import Unavailable
 from buybuddy.infra.db.app_role import TAKE_APP_ROLE
@@ -25,15 +27,16 @@ class Database:
     Args:
         url: postgresql://user:password@host:port/name
         pool_size: connections kept open; twice as many at the most.
+        pool_patience_s: how long a transaction waits for one of them.
     """
 
-    def __init__(self, url: str, *, pool_size: int = 5) -> None:
+    def __init__(self, url: str, *, pool_size: int = 5, pool_patience_s: float = 10.0) -> None:
         self.dsn = url
         self._engine = create_async_engine(
             make_url(url).set(drivername="postgresql+psycopg"),
             pool_size=pool_size,
             max_overflow=pool_size,
-            pool_timeout=10,
+            pool_timeout=pool_patience_s,
             pool_pre_ping=True,
             hide_parameters=True,  # in errors, which are logged: among them are hashes of passwords
             connect_args={
@@ -41,6 +44,7 @@ class Database:
                 "options": "-c statement_timeout=60000 -c timezone=UTC",
             },
         )
+        self._pool = cast(QueuePool, self._engine.pool)  # what an async engine has, unless it is told otherwise
         event.listen(self._engine.sync_engine, "connect", _take_app_role)
         self._sessions = async_sessionmaker(self._engine, expire_on_commit=False, autoflush=True)
 
@@ -48,7 +52,7 @@ class Database:
     async def transaction(self) -> AsyncIterator[Session]:
         """Open a session; commit it, events included, when the block ends well, and roll it back otherwise.
 
-        Raises: Unavailable when the server cannot be reached or goes away.
+        Raises: Unavailable when the server cannot be reached or goes away, or every connection is taken.
         """
         try:
             async with self._sessions() as session:
@@ -57,10 +61,17 @@ class Database:
                 await session.commit()
         except (OperationalError, InterfaceError) as error:
             raise Unavailable("The database cannot be reached at the moment.") from error
+        except NoConnectionFree as error:
+            raise Unavailable("Every connection to the database is taken; try again in a moment.") from error
         except DBAPIError as error:
             if error.connection_invalidated:
                 raise Unavailable("The database connection was lost.") from error
             raise
+
+    @property
+    def n_in_use(self) -> int:
+        """How many connections transactions hold at the moment."""
+        return self._pool.checkedout()
 
     async def ping(self) -> None:
         """Raises: Unavailable."""

@@ -5,7 +5,7 @@ read only and in autocommit, and their planner takes an index wherever one serve
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import psycopg
 from psycopg.rows import namedtuple_row
@@ -16,6 +16,14 @@ from buybuddy.errors import Unavailable
 POOL_SIZE = 8
 PATIENCE_S = 10.0
 OPTIONS = "-c default_transaction_read_only=on -c statement_timeout=20000 -c timezone=UTC -c enable_seqscan=off"
+
+
+class PoolUsage(NamedTuple):
+    """How busy the connections are, and how often readings had to wait for one since the start."""
+
+    n_in_use: int
+    n_waits: int
+    waited_s: float
 
 
 class Reader:
@@ -41,6 +49,12 @@ class Reader:
 
     async def close(self) -> None:
         await self._pool.close()
+
+    def usage(self) -> PoolUsage:
+        """Return how busy the connections are."""
+        figures = self._pool.get_stats()
+        n_in_use = figures.get("pool_size", 0) - figures.get("pool_available", 0)
+        return PoolUsage(n_in_use, figures.get("requests_queued", 0), figures.get("requests_wait_ms", 0) / 1000)
 
     async def rows(self, statement: str, values: Mapping[str, object]) -> Sequence[Any]:
         """Return what a statement selects, as named tuples. Raises: Unavailable."""

@@ -6,6 +6,7 @@ import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from prometheus_client import Counter
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
@@ -13,6 +14,7 @@ from buybuddy.errors import BuybuddyError, LoginThrottled, QueueFull, Unavailabl
 
 MEDIA_TYPE = "application/problem+json"
 VALIDATION_FAILED = "VALIDATION_FAILED"
+PROBLEMS = Counter("buybuddy_problems_total", "Requests that were refused or failed", ["code"])
 RETRY_AFTER_S: dict[type[BuybuddyError], int] = {QueueFull: 5, Unavailable: 2}
 
 # What examples in the API's description show.
@@ -87,6 +89,7 @@ def problem_response(
 ) -> JSONResponse:
     """Build the answer for a problem."""
     problem = Problem(type=_type_of(code), title=_title_of(code), status=status, detail=detail, code=code)
+    PROBLEMS.labels(code).inc()
     content = {**fields, **problem.model_dump()}
     return JSONResponse(content, status_code=status, media_type=MEDIA_TYPE, headers=headers)
 
