@@ -17,6 +17,8 @@ VIEWER = """
     listDatasets getDataset listDatasetProducts listDatasetVersions getDatasetVersion verifyDatasetVersion exportDataset
     searchByPhoto
     listJobs getQueueStatus getJob listJobLogs
+    getLock listPresence bePresent leavePresence
+    listNotifications countUnreadNotifications readAllNotifications readNotification deleteNotification
     GET:/openapi.json GET:/docs GET:/metrics
 """
 OPERATOR = """
@@ -27,6 +29,7 @@ OPERATOR = """
     downloadImportTemplate previewImport getImport listImportRows applyImport discardImport
     bulkDeleteProducts bulkEditProducts undoBulkEdit
     cancelJob retryJob
+    acquireLock releaseLock releaseLockByBeacon
 """
 ENGINEER = """
     createDataset editDataset deleteDataset addDatasetProducts removeDatasetProducts removeDatasetProduct
