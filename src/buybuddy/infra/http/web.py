@@ -8,6 +8,9 @@ from fastapi.responses import FileResponse, HTMLResponse, Response
 from buybuddy.errors import NotFound
 
 PLACEHOLDER = "_"  # what the export calls a dynamic segment
+# Nothing that is exported lies deeper or is called longer. Candidates grow with the square of the depth, so that without
+# a limit one address of a few thousand segments would hold the whole process for half a minute.
+DEEPEST_PAGE, LONGEST_NAME_BYTES = 12, 200
 # Pages are our own and load nothing from elsewhere; the framework's start-up script and styles are inline.
 PAGE_HEADERS = {
     "Content-Security-Policy": (
@@ -48,8 +51,10 @@ def find_page(root: Path, path: str) -> Path | None:
 
     `/products/3f…` is exported as `products/_.html`, its payloads as `products/_.txt` and `products/_/….txt`.
     """
-    parts = [part for part in PurePosixPath(path).parts if part not in ("/", ".")]
-    if any(part == ".." or part.startswith(".") for part in parts):
+    parts = [part for part in PurePosixPath(path).parts if part != "/"]
+    if len(parts) > DEEPEST_PAGE:
+        return None
+    if any(part.startswith(".") or len(part.encode()) > LONGEST_NAME_BYTES for part in parts):
         return None
     for candidate in _candidates(root, parts):
         if candidate.is_file() and candidate.resolve().is_relative_to(root):
