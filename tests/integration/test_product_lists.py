@@ -134,6 +134,54 @@ async def test_any_barcode_is_found_by_its_beginning(catalogue: Catalogue) -> No
     assert len((await catalogue.page(search=f"{catalogue.code_start}1")).found.rows) == 10
 
 
+async def test_a_barcode_with_letters_is_found_however_it_is_typed(catalogue: Catalogue, db: Database) -> None:
+    product_id, code = catalogue.ids[-1], f"B0{new_id().hex[-8:].upper()}X"
+    async with db.transaction() as session:
+        await repository.add_barcode(session, product_id, code)
+    for search in (code, code.lower(), f" {code[:9]} "):
+        assert [row.id for row in (await catalogue.page(search=search)).found.rows] == [product_id], search
+        filters = ProductFilters(search=search, category=catalogue.category)
+        async with db.transaction() as session:
+            chosen = (await session.scalars(await search_repository.selection(session, filters))).all()
+        assert list(chosen) == [product_id], "what a bulk edit or an export takes is what the list shows"
+        rows, _ = await search_repository.count_by_status_and_category(catalogue.reader, filters)
+        assert sum(n for _, _, n in rows) == 1
+
+
+async def test_a_typing_error_beside_a_barcode_is_forgiven(catalogue: Catalogue, db: Database) -> None:
+    async with db.transaction() as session:
+        product = await repository.lock_product(session, catalogue.ids[0])
+        assert product is not None
+        product.product_name = "SÜT çilekli"
+        [code] = product.barcodes
+    page = await catalogue.page(search=f"çiilekli {code}")
+    assert [row.id for row in page.found.rows] == [catalogue.ids[0]]
+    assert page.corrected_search == f"cilekli {code}"
+
+
+async def test_products_without_a_category_are_listed_counted_and_chosen_alike(
+    catalogue: Catalogue, db: Database
+) -> None:
+    word = f"bare{new_id().hex[-10:]}"
+    ids = [new_id(), new_id()]
+    async with db.transaction() as session:
+        for product_id, category in zip(ids, (None, ""), strict=True):
+            session.add(Product(id=product_id, product_name=word, category=category, status="pending"))
+    try:
+        for search in (None, word):
+            filters = ProductFilters(search=search, category="")
+            page = await search_repository.list_rows(catalogue.reader, filters, "-created_at", Window(limit=100))
+            rows, _ = await search_repository.count_by_status_and_category(catalogue.reader, filters)
+            async with db.transaction() as session:
+                chosen = set((await session.scalars(await search_repository.selection(session, filters))).all())
+            assert page.found.total == sum(n for _, _, n in rows) == len(chosen)
+            assert {row.id for row in page.found.rows} >= set(ids)
+            assert all(not row.category for row in page.found.rows)
+    finally:
+        async with db.transaction() as session:
+            await session.execute(text("DELETE FROM products WHERE id = ANY(:ids)"), {"ids": ids})
+
+
 async def test_punctuation_is_no_syntax(catalogue: Catalogue) -> None:
     for search in ("%", "_", "\\", "'", "' | 'a", "süt & !çay", ":*", "(", "\u00a0", "-- ", "' OR 1=1 --"):
         page = await catalogue.page(search=search)

@@ -3148,7 +3148,10 @@ export interface components {
          * @description Conditions that all hold; an empty one asks for every product.
          */
         ProductFilters: {
-            /** Category */
+            /**
+             * Category
+             * @description Empty: products without one.
+             */
             category?: string | null;
             /**
              * Search
@@ -9942,7 +9945,10 @@ export interface operations {
                 search?: string | null;
                 /** @example pending */
                 status?: ("pending" | "processing" | "needs_matching" | "ready" | "rejected") | null;
-                /** @example Biscuits */
+                /**
+                 * @description Empty: products without one.
+                 * @example Biscuits
+                 */
                 category?: string | null;
                 /**
                  * @description From 1; pages reach the first 10,000 rows.
@@ -11286,7 +11292,10 @@ export interface operations {
                 search?: string | null;
                 /** @example pending */
                 status?: ("pending" | "processing" | "needs_matching" | "ready" | "rejected") | null;
-                /** @example Biscuits */
+                /**
+                 * @description Empty: products without one.
+                 * @example Biscuits
+                 */
                 category?: string | null;
             };
             header?: never;
@@ -11575,7 +11584,10 @@ export interface operations {
                 search?: string | null;
                 /** @example pending */
                 status?: ("pending" | "processing" | "needs_matching" | "ready" | "rejected") | null;
-                /** @example Biscuits */
+                /**
+                 * @description Empty: products without one.
+                 * @example Biscuits
+                 */
                 category?: string | null;
             };
             header?: never;

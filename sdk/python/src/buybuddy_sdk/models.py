@@ -624,6 +624,9 @@ class ProductFilters(Model):
     """
 
     category: str | None = None
+    """
+    Empty: products without one.
+    """
     search: str | None = None
     """
     Beginnings of words of brand, name or variant, or of any barcode.

@@ -20,7 +20,7 @@ class ProductFilters(BaseModel):
         None, max_length=200, description="Beginnings of words of brand, name or variant, or of any barcode."
     )
     status: ProductStatus | None = None
-    category: str | None = Field(None, max_length=300)
+    category: str | None = Field(None, max_length=300, description="Empty: products without one.")
 
     @property
     def has_search(self) -> bool:

@@ -67,14 +67,16 @@ class Shape:
     """What a request has, whatever the values: two requests of one shape ask the same statement.
 
     Args:
+        is_uncategorised: only products without a category.
         n_codes: beginnings of barcodes in the search.
-        is_either: the search is digits only: a code or a word.
+        is_either: the search as a whole is any of the codes or a word; else it is the words and each of the codes.
         limit: part of the text, so that the server can plan the statement once for all values.
     """
 
     order: str = "-created_at"
     has_status: bool = False
     has_category: bool = False
+    is_uncategorised: bool = False
     has_words: bool = False
     n_codes: int = 0
     is_either: bool = False
@@ -153,13 +155,15 @@ def filter_conditions(shape: Shape) -> list[ColumnElement[bool]]:
         conditions.append(Product.status == bindparam("status", type_=Text))
     if shape.has_category:
         conditions.append(Product.category == bindparam("category", type_=Text))
+    if shape.is_uncategorised:
+        conditions.append(or_(Product.category.is_(None), Product.category == literal_column("''", Text)))
     return conditions
 
 
 def hit_ids(shape: Shape) -> SelectBase:
     """Return the ids of all that a search finds, filters apart; each part has an index of its own."""
     if shape.is_either:
-        return union(select(Product.id).where(*_word_conditions(shape)), _with_code(0))
+        return union(select(Product.id).where(*_word_conditions(shape)), _with_any_code(shape))
     return select(Product.id).where(*_word_conditions(shape), *_code_conditions(shape))
 
 
@@ -184,7 +188,7 @@ def _collect(shape: Shape, order: Order) -> Collected:
     if not shape.is_either:
         return Collected(by_words, is_whole)
     few = literal_column(str(NARROW_CODES_UP_TO), Integer)
-    coded = _cte(_with_code(0).limit(few + literal_column("1", Integer)), "coded")
+    coded = _cte(_with_any_code(shape).limit(few + literal_column("1", Integer)), "coded")
     by_code = select(*keys).join(coded, coded.c.product_id == Product.id).where(*filters)
     return Collected(_cte(union(select(by_words), by_code), "hits"), and_(is_whole, _count_of(coded) <= few))
 
@@ -205,6 +209,11 @@ def _with_code(number: int) -> Select[Any]:
     return select(ProductBarcode.product_id).where(ProductBarcode.barcode.like(_code(number)))
 
 
+def _with_any_code(shape: Shape) -> Select[Any]:
+    begins = [ProductBarcode.barcode.like(_code(number)) for number in range(shape.n_codes)]
+    return select(ProductBarcode.product_id).where(or_(*begins))
+
+
 def _code_conditions(shape: Shape) -> list[ColumnElement[bool]]:
     return [Product.id.in_(_with_code(number)) for number in range(shape.n_codes)]
 
@@ -212,8 +221,8 @@ def _code_conditions(shape: Shape) -> list[ColumnElement[bool]]:
 def _fits(rows: Subquery, shape: Shape) -> ColumnElement[bool]:
     """Return whether a row at hand, with `words` and `barcodes`, fits the search."""
     by_words: ColumnElement[bool] = rows.c.words.op("@@")(_words()) if shape.has_words else true()
-    by_codes = and_(true(), *(_carries(rows, number) for number in range(shape.n_codes)))
-    return or_(by_words, by_codes) if shape.is_either else and_(by_words, by_codes)
+    by_codes = [_carries(rows, number) for number in range(shape.n_codes)]
+    return or_(by_words, *by_codes) if shape.is_either else and_(by_words, *by_codes)
 
 
 def _carries(rows: Subquery, number: int) -> ColumnElement[bool]:

@@ -44,7 +44,7 @@ SEARCH_DESCRIPTION = "Beginnings of words of brand, name or variant, or of any b
 async def filters_query(
     search: Annotated[str | None, Query(max_length=200, description=SEARCH_DESCRIPTION)] = None,
     status: Annotated[ProductStatus | None, Query()] = None,
-    category: Annotated[str | None, Query(max_length=300)] = None,
+    category: Annotated[str | None, Query(max_length=300, description="Empty: products without one.")] = None,
 ) -> ProductFilters:
     """Return the filters of a request's query."""
     return ProductFilters(search=search, status=status, category=category)

@@ -33,6 +33,7 @@ from buybuddy.infra.db.tallies import TALLY_SQL, tally_of
 SHORTEST_PREFIX = 3
 SHORTEST_CORRECTED = 4
 WHOLE_CODE = re.compile(r"[0-9]{3,32}")
+LETTERED_CODE = re.compile(r"(?=[A-Za-z]*[0-9])[0-9A-Za-z]{3,32}")
 CODE_IN_PHRASE = re.compile(r"[0-9]{8,32}")
 COUNT_SQL = sql_of(select(tally_of("products").label("n")))
 WORDS_SQL = "SELECT words_of(%(search)s) AS words"
@@ -54,7 +55,8 @@ class Terms:
     """A search, taken apart: a tsquery over the words of products, and barcodes' beginnings.
 
     Args:
-        is_either: a search that is nothing but digits may be a barcode's beginning or a word.
+        codes: each must begin one; with `is_either`, any of them does.
+        is_either: a search that is digits, or one word with a digit in it, may be a barcode's beginning or a word.
         corrected: what was searched for instead, when a word of the search is in no product.
     """
 
@@ -150,8 +152,16 @@ def take_apart(search: str, words: Sequence[str]) -> Terms | None:
         return Terms(_prefix(whole), (whole,), is_either=True)
     if not words:
         return None
-    codes = tuple(word for word in words if CODE_IN_PHRASE.fullmatch(word))
+    if LETTERED_CODE.fullmatch(typed := search.strip()):
+        # Not folded: barcodes keep the case that they were given, mostly the upper one.
+        variants = tuple(dict.fromkeys((typed, typed.upper(), typed.lower())))
+        return Terms(" & ".join(_prefix(word) for word in words), variants, is_either=True)
+    codes = _codes_in(words)
     return Terms(" & ".join(_prefix(word) for word in words if word not in codes), codes)
+
+
+def _codes_in(words: Sequence[str]) -> tuple[str, ...]:
+    return tuple(word for word in words if CODE_IN_PHRASE.fullmatch(word))
 
 
 def _prefix(word: str) -> str:
@@ -173,10 +183,14 @@ async def _correct(reader: Reader, words: Sequence[str]) -> Terms | None:
     near = {row.asked: row.near for row in await reader.rows(SIMILAR_SQL, {"words": long}) if row.near}
     if not near:
         return None
+    codes = _codes_in(words)
     queries = [
-        "(" + " | ".join([_prefix(word), *(f"'{other}'" for other in near.get(word, []))]) + ")" for word in words
+        "(" + " | ".join([_prefix(word), *(f"'{other}'" for other in near.get(word, []))]) + ")"
+        for word in words
+        if word not in codes
     ]
-    return Terms(" & ".join(queries), corrected=" ".join(near[word][0] if word in near else word for word in words))
+    corrected = " ".join(near[word][0] if word in near else word for word in words)
+    return Terms(" & ".join(queries), codes, corrected=corrected)
 
 
 async def _search(
@@ -208,7 +222,8 @@ def _shape(filters: ProductFilters, terms: Terms | None, sort: ProductSort, wind
     return Shape(
         order=sort,
         has_status=filters.status is not None,
-        has_category=filters.category is not None,
+        has_category=bool(filters.category),
+        is_uncategorised=filters.category == "",
         has_words=bool(terms and terms.words),
         n_codes=len(terms.codes) if terms else 0,
         is_either=bool(terms and terms.is_either),
@@ -223,7 +238,7 @@ def _values(filters: ProductFilters, terms: Terms | None, sort: ProductSort, win
     values: dict[str, object] = {}
     if filters.status is not None:
         values["status"] = filters.status
-    if filters.category is not None:
+    if filters.category:
         values["category"] = filters.category
     if terms is not None:
         values["words"] = terms.words
