@@ -6,8 +6,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 from sqlalchemy import text
+from structlog.testing import capture_logs
 
 from buybuddy.domain.activity import repository as activity
+from buybuddy.errors import Unavailable
 from buybuddy.infra.db import Database, emit
 from buybuddy.infra.db.event_feed import BATCH, WINDOW, Event, EventFeed
 from buybuddy.infra.db.outbox import flush_events
@@ -147,3 +149,25 @@ async def test_a_later_id_never_becomes_visible_before_an_earlier_one(jobs: Jobs
         assert await jobs.sql("SELECT id FROM events") == []
     await second
     assert await jobs.sql("SELECT payload->>'name' FROM events ORDER BY id") == ["first", "second"]
+
+
+async def test_the_feed_outlives_a_time_in_which_every_connection_is_taken(jobs: Jobs) -> None:
+    small = Database(jobs.db.dsn, pool_size=1, pool_patience_s=0.05)
+    feed = EventFeed(small)
+    await feed.start()
+    async with small.transaction() as first, small.transaction() as second:
+        for session in (first, second):
+            await session.execute(text("SELECT 1"))
+        with pytest.raises(Unavailable, match="taken"):
+            await small.ping()
+        await jobs.create()  # tells the feed, which finds no connection to read with
+        with capture_logs() as logs:
+            async with asyncio.timeout(20):
+                while not any(entry["event"] == "event_feed.reconnecting" for entry in logs):  # noqa: ASYNC110 - its own task
+                    await asyncio.sleep(0.02)
+    async with asyncio.timeout(20):
+        wanted, line = await newest(jobs), feed.follow(0, SILENCE_S)
+        while not any(event.id == wanted for event in await anext(line)):
+            pass
+    await feed.stop()
+    await small.close()

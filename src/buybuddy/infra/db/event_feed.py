@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 import psycopg
 import structlog
 from sqlalchemy import func, select
+from sqlalchemy.exc import SQLAlchemyError
 
 from buybuddy.errors import Unavailable
 from buybuddy.infra.db.database import Database, Session
@@ -189,7 +190,8 @@ class EventFeed:
                         await self._take_in()
                         async for _ in connection.notifies(timeout=QUIET_CHECK_S, stop_after=1):
                             pass
-            except (psycopg.Error, OSError, Unavailable) as error:
+            # Whatever the database says, open pages still wait for what comes next.
+            except (psycopg.Error, SQLAlchemyError, OSError, Unavailable) as error:
                 log.warning("event_feed.reconnecting", error=str(error))
                 await asyncio.sleep(RECONNECT_PAUSE_S)
 
