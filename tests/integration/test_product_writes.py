@@ -183,3 +183,39 @@ async def test_emptying_a_field_beside_one_that_cannot_be_empty_is_no_less_done(
         edit = ProductEdit.model_validate({"brand_name": None, "status": None})
         edited = await service.edit_product(session, product.id, edit, 1, SOMEBODY)
     assert (edited.brand_name, edited.status) == (None, "ready")
+
+
+async def test_an_edit_with_a_field_that_there_is_not_names_it_and_writes_nothing(http: httpx.AsyncClient) -> None:
+    made = (await http.post("/products", json={"brand_name": "Eti"})).json()
+    wrong = await http.patch(f"/products/{made['id']}", json={"version": 1, "brand": "Ülker", "barcode": "12"})
+    assert wrong.status_code == 422
+    assert {error["where"] for error in wrong.json()["errors"]} == {"body.brand", "body.barcode"}
+    nothing = await http.patch(f"/products/{made['id']}", json={"version": 1})
+    assert nothing.status_code == 200
+    assert nothing.json()["version"] == 1
+    trail = await http.get("/audit", params={"subject_kind": "product", "subject_id": made["id"]})
+    assert [row["action"] for row in trail.json()["items"]] == ["product.create"]
+
+
+async def test_a_text_of_blanks_is_none_at_all_and_sorts_last(http: httpx.AsyncClient) -> None:
+    category = f"blanks {new_id()}"
+    blank = (await http.post("/products", json={"product_name": " \t ", "brand_name": "", "category": category})).json()
+    named = (await http.post("/products", json={"product_name": "  Ayran ", "category": f" {category} "})).json()
+    assert (blank["product_name"], blank["brand_name"], named["product_name"]) == (None, None, "Ayran")
+    page = await http.get("/products", params={"category": category, "sort": "product_name"})
+    assert [row["id"] for row in page.json()["items"]] == [named["id"], blank["id"]]
+    emptied = await http.patch(f"/products/{named['id']}", json={"version": 1, "product_name": "  "})
+    assert emptied.json()["product_name"] is None
+    body = {"product_ids": [named["id"], blank["id"]], "changes": {"brand_name": " Eti ", "category": "   "}}
+    assert (await http.post("/products/bulk-edit", json=body)).json()["done"] == 2
+    edited = (await http.get(f"/products/{blank['id']}")).json()
+    assert (edited["brand_name"], edited["category"]) == ("Eti", None)
+
+
+async def test_a_blank_search_chooses_nothing_for_work_on_many(http: httpx.AsyncClient) -> None:
+    for search in ("", "  "):
+        body = {"filters": {"search": search}, "confirm_count": 0}
+        for path, more in (("bulk-delete", {}), ("bulk-edit", {"changes": {"status": "ready"}})):
+            answer = await http.post(f"/products/{path}", json=body | more)
+            assert answer.status_code == 422
+            assert "blank search" in answer.json()["detail"]

@@ -15,6 +15,7 @@ TEXT_FIELDS = {
 }
 WRITABLE = (*TEXT_FIELDS, "status")
 
+
 DONE_AT_ONCE = 200  # more than these become a job
 LONGEST_SELECTION = 10_000  # by ids; what is chosen by filters has no limit
 EDIT_BATCH, DELETE_BATCH, IMPORT_BATCH = 500, 200, 500
@@ -23,3 +24,8 @@ KEPT_FOR_DAYS = 30
 GONE = "There is no such product, or no longer."
 CHANGED = "Somebody has changed it since it was chosen."
 IN_WORK = "A video of this product is being processed; cancel its job first."
+
+
+def text_or_none(text: str | None) -> str | None:
+    """Return a text without blanks around it; None for nothing but blanks, which would sort before all others."""
+    return (text or "").strip() or None

@@ -3,10 +3,10 @@
 import uuid
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from buybuddy.domain.jobs.schemas import JobOut
-from buybuddy.domain.products.bulk_rules import LONGEST_SELECTION
+from buybuddy.domain.products.bulk_rules import LONGEST_SELECTION, TEXT_FIELDS, text_or_none
 from buybuddy.domain.products.bulk_tables import BulkItem
 from buybuddy.domain.products.filters import ProductFilters, ProductStatus
 
@@ -41,6 +41,8 @@ class Selection(BaseModel):
     def _is_one_kind(self) -> Self:
         if sum(kind is not None for kind in (self.product_ids, self.items, self.filters)) != 1:
             raise ValueError("give exactly one of product_ids, items and filters")
+        if self.filters is not None and self.filters.search is not None and not self.filters.has_search:
+            raise ValueError("a blank search would choose every product; leave it out to choose them all")
         return self
 
     def versions(self) -> dict[uuid.UUID, int | None]:
@@ -66,6 +68,8 @@ class BulkChanges(BaseModel):
     marketing_description: str | None = Field(None, max_length=5000)
     grounding_prompt: str | None = Field(None, max_length=500)
     status: ProductStatus | None = None
+
+    _without_blanks = field_validator(*TEXT_FIELDS)(text_or_none)
 
     @model_validator(mode="after")
     def _changes_something(self) -> Self:

@@ -5,9 +5,10 @@ import uuid
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 from pydantic_core import to_json
 
+from buybuddy.domain.products.bulk_rules import TEXT_FIELDS, text_or_none
 from buybuddy.domain.products.filters import ProductStatus
 from buybuddy.domain.products.search_repository import ProductPage
 from buybuddy.domain.products.tables import Product, ProductImage
@@ -185,6 +186,8 @@ class ProductFields(BaseModel):
     claims: list[str] | None = Field(None, max_length=100)
     nutrition_facts: NutritionFacts | None = None
 
+    _without_blanks = field_validator(*TEXT_FIELDS)(text_or_none)
+
 
 class ProductNew(ProductFields):
     """A product to make by hand; the first barcode becomes the primary one."""
@@ -200,6 +203,8 @@ class ProductNew(ProductFields):
 
 class ProductEdit(ProductFields):
     """The fields to change and the version that was read; a field that is left out stays as it is."""
+
+    model_config = ConfigDict(extra="forbid")
 
     version: int | None = Field(None, ge=1, description="What was read; or send If-Match.")
     status: ProductStatus | None = None

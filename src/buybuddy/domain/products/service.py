@@ -210,6 +210,8 @@ async def edit_product(
     product = await lock_at_version(session, product_id, version, actor, lock_token)
     changes = edit.model_dump(exclude_unset=True, exclude={"version"})
     changes = {name: value for name, value in changes.items() if value is not None or name not in ("status", "claims")}
+    if not changes:
+        return product
     before = {name: getattr(product, name) for name in changes}
     for name, value in changes.items():
         setattr(product, name, value if value is not None or name != "nutrition_facts" else {})
