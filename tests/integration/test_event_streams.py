@@ -1,6 +1,7 @@
 """Live events over real HTTP: who hears what, coming back, who is cut."""
 
 import asyncio
+import datetime as dt
 import json
 import random
 import re
@@ -13,10 +14,15 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 from sqlalchemy import text
+from starlette.types import Message
 
 from buybuddy.connections import database_url
+from buybuddy.domain.accounts.access import Principal
+from buybuddy.domain.accounts.identity_repository import Account
 from buybuddy.domain.activity import streams
-from buybuddy.infra.db import Database, emit
+from buybuddy.infra.db import Database, emit, new_id
+from buybuddy.infra.db.event_feed import EventFeed
+from buybuddy.infra.db.reader import Reader
 from buybuddy.settings import Settings
 from tests.conftest import RunningPlatform
 from tests.contract.test_access_roles import People, bearer, people
@@ -251,3 +257,31 @@ async def test_what_cannot_be_replayed_begins_anew(platform: RunningPlatform) ->
     async with httpx.AsyncClient(base_url=platform.url, headers=bearer(platform.key)) as http:
         for query in ("topics=nonsense", "after=-1"):
             assert (await http.get(f"/api/v1/events?{query}")).status_code == 422
+
+
+async def test_a_line_of_rare_topics_is_kept_open_while_others_are_told_a_lot(db: Database) -> None:
+    now = dt.datetime.now(dt.UTC)
+    listening = Principal(Account(new_id(), "ada", None, "viewer", "local", 1, None, now), "viewer", session_id=None)
+    feed = EventFeed(db)
+    await feed.start()
+    hub = streams.StreamHub(feed, Reader(db.dsn))
+    stream = streams.EventStream(hub, listening, None, frozenset({"video"}), silence_s=0.3)
+    told: list[bytes] = []
+
+    async def send(message: Message) -> None:
+        told.append(message.get("body", b""))
+
+    async def receive() -> Message:
+        await asyncio.Event().wait()
+        return {"type": "http.disconnect"}
+
+    line = asyncio.create_task(stream({}, receive, send))
+    [first_id] = await change(db, 1)
+    async with asyncio.timeout(SOON_S):
+        while not (quiet := [body for body in told if body.startswith(b": quiet")]):
+            await change(db, 1)
+    assert int(quiet[0].split()[-1]) >= first_id, "and can come back from there"
+    stream.end()
+    await line
+    assert not any(b"event: " in body for body in told)
+    await feed.stop()

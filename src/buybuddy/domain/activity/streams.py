@@ -18,6 +18,7 @@ from buybuddy.domain.accounts.access import Principal
 from buybuddy.domain.activity.stream_repository import find_live
 from buybuddy.errors import Unavailable
 from buybuddy.infra.db.event_feed import Event, EventFeed, Listener
+from buybuddy.infra.db.reader import Reader
 from buybuddy.infra.http import Platform
 from buybuddy.infra.http.streaming import TooManyStreams
 
@@ -37,9 +38,9 @@ class StreamHub:
     One query for all of them every few seconds, and at once when somebody's account changes.
     """
 
-    def __init__(self, platform: Platform) -> None:
-        self.feed: EventFeed = platform.events
-        self._reader = platform.reader
+    def __init__(self, feed: EventFeed, reader: Reader) -> None:
+        self.feed = feed
+        self._reader = reader
         self._streams: set[EventStream] = set()
         self._is_due = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -94,7 +95,7 @@ def hub_of(request: Request, platform: Platform) -> StreamHub:
     """Return the hub of this process; the first stream makes it."""
     hub: StreamHub | None = getattr(request.app.state, "stream_hub", None)
     if hub is None:
-        hub = request.app.state.stream_hub = StreamHub(platform)
+        hub = request.app.state.stream_hub = StreamHub(platform.events, platform.reader)
         # What is there now stays. Without this every full collection walks all of it and holds every stream for 0.2 s,
         # every few seconds, as hundreds of waiting streams make many objects that live just long enough.
         gc.collect()
@@ -110,12 +111,22 @@ class EventStream(StreamingResponse):
         topics: what it wants to hear of; empty for everything.
     """
 
-    def __init__(self, hub: StreamHub, principal: Principal, after_id: int | None, topics: frozenset[str]) -> None:
+    def __init__(
+        self,
+        hub: StreamHub,
+        principal: Principal,
+        after_id: int | None,
+        topics: frozenset[str],
+        *,
+        silence_s: float = SILENCE_S,
+    ) -> None:
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
         super().__init__(iter(()), media_type="text/event-stream", headers=headers)
         self.principal = principal
         self._user_id = str(principal.user.id)
         self._hub, self._after_id, self._topics = hub, after_id, topics
+        self._silence_s = silence_s
+        self._written_at_s = 0.0
         self._listener = Listener()
         self._writing: asyncio.Task[None] | None = None
         self._writing_since_s: float | None = None
@@ -157,7 +168,7 @@ class EventStream(StreamingResponse):
         await self._write(send, b"retry: 1000\n\n")
         with contextlib.suppress(Unavailable):  # the client comes back
             try:
-                async with aclosing(self._hub.feed.follow(self._after_id, SILENCE_S, self._listener)) as batches:
+                async with aclosing(self._hub.feed.follow(self._after_id, self._silence_s, self._listener)) as batches:
                     async for batch in batches:
                         for chunk in self._chunks(batch):
                             await self._write(send, chunk)
@@ -167,31 +178,32 @@ class EventStream(StreamingResponse):
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _write(self, send: Send, body: bytes) -> None:
-        self._writing_since_s = asyncio.get_running_loop().time()
+        loop = asyncio.get_running_loop()
+        self._writing_since_s = loop.time()
         await send({"type": "http.response.body", "body": body, "more_body": True})
-        self._writing_since_s = None
+        self._writing_since_s, self._written_at_s = None, loop.time()
 
     def _chunks(self, batch: Sequence[Event]) -> Iterator[bytes]:
-        """Join the frames of what this client wants and may hear; an empty batch is a quiet line.
+        """Join the frames of what this client wants and may hear; a quiet line when that has been nothing for long.
 
         The quiet line carries the id that the client is at: one that hears little can still come back a day later.
         """
-        if not batch:
-            yield b": quiet\nid: %d\n\n" % self._listener.seen_id
-            return
-        frames, n_bytes = [], 0
+        frames, n_bytes, is_quiet = [], 0, True
         for event in batch:
             if event.topic == "account" and event.payload.get("id") == self._user_id:
                 self._hub.check_soon()
             if event.audience not in (None, self._user_id) or (self._topics and event.topic not in self._topics):
                 continue
             frames.append(event.frame)
-            n_bytes += len(event.frame)
+            n_bytes, is_quiet = n_bytes + len(event.frame), False
             if n_bytes >= WRITE_BYTES:
                 yield b"".join(frames)
                 frames, n_bytes = [], 0
         if frames:
             yield b"".join(frames)
+        waited_s = asyncio.get_running_loop().time() - self._written_at_s
+        if is_quiet and (not batch or waited_s >= self._silence_s):  # others may hear a lot meanwhile
+            yield b": quiet\nid: %d\n\n" % self._listener.seen_id
 
 
 async def _until_left(receive: Receive) -> None:
