@@ -133,6 +133,12 @@ async def test_a_nul_far_inside_a_file_is_an_error_of_its_row(shop: Shop) -> Non
     assert wrong.errors[0]["value"] == "12\N{REPLACEMENT CHARACTER}3"
 
 
+async def test_a_file_of_very_many_barcodes_is_an_error_of_its_rows(shop: Shop) -> None:
+    rows = "".join(",".join(f"{row:04}{column:04}" for column in range(70)) + "\n" for row in range(1_000))
+    found = await shop.preview(",".join(["barcode"] * 70) + "\n" + rows)
+    assert counts(found) == (0, 0, 0, 1_000)
+
+
 async def test_a_product_has_a_primary_barcode_when_its_first_was_taken_at_that_moment(shop: Shop) -> None:
     mine, theirs = await shop.sql(
         "INSERT INTO products (id, status) SELECT gen_random_uuid(), 'ready' FROM generate_series(1, 2) RETURNING id"

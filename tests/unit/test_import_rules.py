@@ -1,5 +1,6 @@
 """What the cells of a file mean, and which files are refused before anything of them is believed."""
 
+import datetime as dt
 import io
 import tracemalloc
 import zipfile
@@ -83,11 +84,15 @@ def test_cells_become_fields_and_what_is_wrong_names_its_column() -> None:
         ("barcode,Marka", "x" * 301, "301 characters; at most 300"),
         ("barcode,Marka", "a\x00b", "NUL"),
         ("barcode", "", "does not say which product"),
+        ("barcode", "|".join(f"{n:08d}" for n in range(21)), "at most 20"),
     ):
         cells = [FULL, cell] if "," in header else [cell]
         [error] = parse(header, *cells).errors
         assert error.column == header.split(",")[-1]
         assert reason in error.reason, header
+    in_columns = parse(",".join(["ean"] * 30), *(f"{n:08d}" for n in range(30)))
+    assert [error.reason for error in in_columns.errors] == ["A product has at most 20 barcodes in a file."]
+    assert len(in_columns.barcodes) == 20
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=40))
@@ -118,6 +123,29 @@ def test_excel_cells_keep_their_zeros_and_lose_no_digits_silently() -> None:
     assert all(cell.damage is None for cell in cells[1:4])
     assert all(cell.damage for cell in cells[4:6])
     assert len(cells) == 7, "a formula that was never calculated is an empty cell"
+
+
+def test_what_excel_has_lost_becomes_no_text_of_a_product() -> None:
+    book = Workbook()
+    sheet = book.active
+    assert sheet is not None
+    sheet.append(["barcode", "marka", "ad", "varyant", "miktar"])
+    sheet.append([FULL, "#N/A", dt.date(2026, 1, 2), 1234567890123456789, 0.5])
+    sheet["B2"].data_type = "e"
+    target = io.BytesIO()
+    book.save(target)
+    (_, header), (row_no, cells) = read_rows(target)
+    row = parse_row(row_no, read_header([cell.text for cell in header]), cells)
+    assert row.values == {"net_quantity": "0.5"}
+    assert {error.column for error in row.errors} == {"marka", "ad", "varyant"}
+    assert ["#N/A" in error.reason or "column as text" in error.reason for error in row.errors] == [True] * 3
+
+
+@pytest.mark.parametrize("start", [b"\r\n", b";;\r\n\r\n", b"\xef\xbb\xbf\r\n", b" \n\n\n"])
+def test_empty_lines_before_the_names_do_not_hide_what_parts_them(start: bytes) -> None:
+    rows = list(read_rows(io.BytesIO(start + f"barcode;marka\r\n{FULL};a, b\r\n".encode())))
+    assert [[cell.text for cell in cells][:2] for _, cells in rows] == [["barcode", "marka"], [FULL, "a, b"]]
+    assert rows[0][0] == start.count(b"\n") + 1
 
 
 def bomb(name: str, content: bytes, repeat: int = 1) -> bytes:

@@ -29,6 +29,7 @@ MOST_PARTS = 10_000
 LONGEST_CELL = 32_767
 READ_CHUNK_BYTES = 1024 * 1024
 EXACT_DIGITS = 15
+NOTHING = " ,;\t\r\n\ufeff"  # all that an empty line has
 
 Row = tuple[int, list[Cell]]
 
@@ -70,11 +71,14 @@ def read_rows(file: BinaryIO) -> Iterator[Row]:
 def _csv_rows(file: BinaryIO) -> Iterator[Row]:
     text = io.TextIOWrapper(file, encoding=find_encoding(file), newline="")
     try:
-        first = text.readline(LONGEST_CELL)
+        first = named = text.readline(LONGEST_CELL)
+        while named and not named.strip(NOTHING):
+            named = text.readline(LONGEST_CELL)
         declared = re.fullmatch(r"\ufeff?sep=(.)\s*", first, re.IGNORECASE)
-        delimiter = declared.group(1) if declared else _find_delimiter(first)
-        if not declared:
-            text.seek(0)
+        delimiter = declared.group(1) if declared else _find_delimiter(named)
+        text.seek(0)
+        if declared:
+            text.readline()
         reader = csv.reader(text, delimiter=delimiter, strict=True)
         for row_no, cells in enumerate(reader, start=2 if declared else 1):
             yield row_no, [Cell(cell) for cell in cells]
@@ -159,13 +163,14 @@ def _as_cell(cell: ReadOnlyCell | EmptyCell) -> Cell:
         return Cell("")
     if isinstance(value, str):
         is_error = isinstance(cell, ReadOnlyCell) and cell.data_type == "e"
-        return Cell(value[:LONGEST_CELL], f"The formula of this cell gives {value[:20]}." if is_error else None)
+        damage = f"The formula of this cell gives {value[:20]}." if is_error else None
+        return Cell(value[:LONGEST_CELL], damage, is_lost=is_error)
     if isinstance(value, bool):
         return Cell(str(value).upper())
     if isinstance(value, int | float):
         return _number_cell(value, cell.number_format or "")
     if isinstance(value, dt.datetime | dt.date | dt.time):
-        return Cell(value.isoformat(), "This cell holds a date; format the column as text.")
+        return Cell(value.isoformat(), "This cell holds a date; format the column as text.", is_lost=True)
     return Cell(str(value)[:LONGEST_CELL])
 
 
@@ -177,5 +182,6 @@ def _number_cell(value: float, number_format: str) -> Cell:
     if _ZERO_PADDED.fullmatch(shown):
         digits = digits.zfill(len(shown))
     if len(str(abs(int(value)))) > EXACT_DIGITS:
-        return Cell(digits, f"Excel keeps {EXACT_DIGITS} digits of a number only; format the column as text.")
+        damage = f"Excel keeps {EXACT_DIGITS} digits of a number only; format the column as text."
+        return Cell(digits, damage, is_lost=True)
     return Cell(digits)

@@ -21,6 +21,7 @@ RowKind = Literal["create", "update", "unchanged", "error"]
 CLEAR = "<clear>"
 LONGEST_BARCODE = 32
 MOST_BARCODES = 20
+TOO_MANY_BARCODES = f"A product has at most {MOST_BARCODES} barcodes in a file."
 MOST_COLUMNS = 200
 TEMPLATE_COLUMNS = ("barcode", "brand_name", "product_name", "variant_flavor", "category", "status")
 
@@ -55,10 +56,16 @@ _BARCODE = re.compile(r"[0-9A-Za-z]{1,32}")
 
 @dataclass(frozen=True)
 class Cell:
-    """What a file has in one place; `damage` says why its text cannot be trusted for a code."""
+    """What a file has in one place.
+
+    Args:
+        damage: why its text cannot be trusted for a code.
+        is_lost: what somebody wrote is not in the file any more, so that no field can be read from it.
+    """
 
     text: str
     damage: str | None = None
+    is_lost: bool = False
 
 
 @dataclass(frozen=True)
@@ -149,6 +156,8 @@ def parse_row(row_no: int, columns: Columns, cells: Sequence[Cell]) -> ParsedRow
         if field_ is None or not text:
             continue
         try:
+            if cell.is_lost and cell.damage is not None:
+                raise InvalidInput(cell.damage)
             if field_ == "id":
                 product_id = _parse_id(text)
             elif field_ == "barcode":
@@ -162,7 +171,10 @@ def parse_row(row_no: int, columns: Columns, cells: Sequence[Cell]) -> ParsedRow
     if product_id is None and not barcodes and not errors:
         wanted = next(name for name in ("barcode", "id") if name in columns.fields)
         errors.append(CellError(columns.name_of(wanted), "", "The row does not say which product it is about."))
-    return ParsedRow(row_no, product_id, tuple(dict.fromkeys(barcodes)), values, tuple(errors))
+    codes = tuple(dict.fromkeys(barcodes))
+    if len(codes) > MOST_BARCODES:  # in many columns
+        errors.append(CellError(columns.name_of("barcode"), "", TOO_MANY_BARCODES))
+    return ParsedRow(row_no, product_id, codes[:MOST_BARCODES], values, tuple(errors))
 
 
 def _parse_id(text: str) -> uuid.UUID:
@@ -182,7 +194,7 @@ def _parse_barcodes(text: str, damage: str | None) -> list[str]:
         if not _BARCODE.fullmatch(code):
             raise InvalidInput(f"This is no barcode: digits and letters only, at most {LONGEST_BARCODE}.")
     if len(codes) > MOST_BARCODES:
-        raise InvalidInput(f"A product has at most {MOST_BARCODES} barcodes in a file.")
+        raise InvalidInput(TOO_MANY_BARCODES)
     return [code for code in codes if code]
 
 
