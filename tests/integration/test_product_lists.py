@@ -1,5 +1,6 @@
 """Lists of products: every row once, in order, whichever way the list is walked; searches find what they should."""
 
+import base64
 import random
 import uuid
 from collections.abc import AsyncIterator, Sequence
@@ -207,6 +208,10 @@ async def test_a_cursor_of_another_order_or_none_of_ours_is_refused(catalogue: C
             await catalogue.page("product_name", Window(limit=5, cursor=junk))
     with pytest.raises(InvalidInput):
         Window(page=201, limit=50)
+    for sort, key in (("product_name", '"\\ud800"'), ("product_name", '"\\u0000"'), ("frame_count", str(2**31))):
+        forged = base64.urlsafe_b64encode(f'["{sort}",{key},"{new_id()}"]'.encode()).decode()
+        with pytest.raises(BadCursor):
+            await catalogue.page(sort, Window(limit=5, cursor=forged))  # type: ignore[arg-type]  # one of the sorts
 
 
 async def test_tallies_are_what_counting_gives_whatever_is_written(db: Database) -> None:

@@ -9,10 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeAlias, TypeVar
 
-from sqlalchemy import Select, func, literal, select, tuple_
+from sqlalchemy import BigInteger, Select, func, literal, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.sql.elements import KeyedColumnElement
+from sqlalchemy.types import TypeEngine
 
 from buybuddy.errors import InvalidInput
 
@@ -137,12 +138,13 @@ def decode_cursor(cursor: str, order: Order) -> list[object]:
         name, *values = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
         if name != order.name or len(values) != len(order.columns):
             raise BadCursor("This cursor belongs to another order of the list; begin again without it.")
-        return [_as(column.type.python_type, value) for column, value in zip(order.columns, values, strict=True)]
+        return [_as(column.type, value) for column, value in zip(order.columns, values, strict=True)]
     except (ValueError, TypeError, binascii.Error, OverflowError) as error:
         raise BadCursor("This cursor is none of ours; begin again without it.") from error
 
 
-def _as(kind: type[object], value: object) -> object:
+def _as(column_type: TypeEngine[Any], value: object) -> object:
+    kind = column_type.python_type
     if kind is dt.datetime and isinstance(value, str):
         moment = dt.datetime.fromisoformat(value)
         if moment.tzinfo is None:
@@ -151,7 +153,8 @@ def _as(kind: type[object], value: object) -> object:
     if kind is uuid.UUID and isinstance(value, str):
         return uuid.UUID(value)
     if kind is str and isinstance(value, str) and "\x00" not in value:
+        value.encode()  # half of a surrogate pair is a ValueError
         return value
-    if kind is int and type(value) is int and abs(value) < 2**63:
+    if kind is int and type(value) is int and abs(value) < 2 ** (63 if isinstance(column_type, BigInteger) else 31):
         return value
     raise ValueError(f"{value!r} is no {kind.__name__}")
