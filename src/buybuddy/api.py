@@ -10,6 +10,7 @@ from buybuddy.connections import database_url, open_storage, stage_setup
 from buybuddy.domain.accounts import routes as accounts
 from buybuddy.domain.accounts import session_routes, user_routes
 from buybuddy.domain.accounts.access import Requires
+from buybuddy.domain.accounts.body_guard import BodyGuard
 from buybuddy.domain.accounts.passwords import Passwords
 from buybuddy.domain.activity import audit_routes
 from buybuddy.domain.activity import routes as activity
@@ -30,6 +31,7 @@ from buybuddy.infra.db.event_feed import EventFeed
 from buybuddy.infra.db.reader import Reader
 from buybuddy.infra.executors import LocalExecutor
 from buybuddy.infra.http import Platform, health, media
+from buybuddy.infra.http.answer_headers import AnswerHeaders
 from buybuddy.infra.http.metrics import RequestMetrics
 from buybuddy.infra.http.openapi import complete_description
 from buybuddy.infra.http.problems import add_problem_handlers
@@ -87,8 +89,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         responses={"default": {"description": "A problem document (RFC 9457)."}},
     )
     add_problem_handlers(app)
+    app.add_middleware(BodyGuard)
     app.add_middleware(TextGuard)
     app.add_middleware(RequestMetrics)
+    app.add_middleware(AnswerHeaders)
     add_routes(app)
     add_web_pages(app, settings.web_dir)
     complete_description(app, public=("login", "getHealth", "getReadiness"))

@@ -89,7 +89,10 @@ def test_a_write_with_a_cookie_must_come_from_our_own_pages(platform: RunningPla
     writes = [(method, path) for method, path in closed_routes() if method not in SAFE_METHODS]
     assert len(writes) > 8
     evil = {"Origin": "http://evil.example"}
-    elsewhere: list[dict[str, str]] = [{"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"}, evil, {}]
+    elsewhere: list[dict[str, str]] = [
+        {"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"}, {"Sec-Fetch-Site": "none"}, evil, {},
+        {"Origin": "null"}, {"Origin": "http://["}, {"Origin": platform.url.removeprefix("http://")},
+    ]  # fmt: skip
     for method, path in writes:
         for headers in elsewhere:
             answer = http.request(method, re.sub(r"\{[^}]+\}", SOMETHING, path), headers=headers)
@@ -97,6 +100,16 @@ def test_a_write_with_a_cookie_must_come_from_our_own_pages(platform: RunningPla
     for headers in ({"Sec-Fetch-Site": "same-origin"}, {"Origin": platform.url}):
         answer = http.post(f"{API_PREFIX}/jobs/{SOMETHING}/cancel", headers=headers)
         assert answer.status_code == 404, "our own page is let through to where there is no such job"
+
+
+def test_nobody_is_signed_in_by_another_site(platform: RunningPlatform, http: httpx.Client) -> None:
+    body = {"username": platform.username, "password": platform.password}
+    for headers in ({"Sec-Fetch-Site": "cross-site"}, {"Origin": "http://evil.example"}, {"Origin": "http://["}):
+        refused = http.post("/api/v1/auth/login", json=body, headers=headers)
+        assert (refused.status_code, refused.json()["code"]) == (403, "NOT_ALLOWED")
+        assert "set-cookie" not in refused.headers
+    ours = http.post("/api/v1/auth/login", json=body, headers={"Sec-Fetch-Site": "same-origin"})
+    assert ours.status_code == 200
 
 
 def test_a_cookie_does_not_stand_in_for_a_bad_token(platform: RunningPlatform, http: httpx.Client) -> None:

@@ -1,11 +1,12 @@
 """Who is asking, and whether they may: the dependency that every route but the public ones declares."""
 
 import uuid
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated
-from urllib.parse import urlsplit
 
 from fastapi import Depends, FastAPI, Request
+from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute, iter_route_contexts
 
 from buybuddy.domain.accounts import identity_repository
@@ -115,25 +116,38 @@ async def _of_session(platform: Platform, found: FoundSession) -> Principal:
     return Principal(found.account, found.account.role, found.session_id)
 
 
+def refuse_other_sites(request: Request) -> None:
+    """Refuse what a browser says another site sends: nobody is to be signed in by a page that is not ours.
+
+    Raises: NotAllowed.
+    """
+    if _is_from_our_page(request) is False:
+        raise NotAllowed("This request came from another site.")
+
+
 def _refuse_cross_site(request: Request) -> None:
     """A browser tells where a request comes from; a write with a cookie must come from our own pages."""
-    if request.method in SAFE_METHODS:
-        return
+    if request.method not in SAFE_METHODS and not _is_from_our_page(request):
+        raise NotAllowed("This request came from another site.")
+
+
+def _is_from_our_page(request: Request) -> bool | None:
+    """Tell whether a browser says that one of our pages sends this; None when nothing is said, as by a program."""
     site = request.headers.get("sec-fetch-site")
     if site is not None:
-        if site not in ("same-origin", "none"):
-            raise NotAllowed("This request came from another site.")
-        return
+        return site == "same-origin"
     origin = request.headers.get("origin")
-    if origin is None or urlsplit(origin).netloc != request.headers.get("host"):
-        raise NotAllowed("This request came from another site.")
+    if origin is None:
+        return None
+    scheme, _, host = origin.partition("://")
+    return host == request.headers.get("host") and (scheme == "https" or request.url.scheme != "https")
 
 
 def _refuse_key(request: Request, principal: Principal) -> None:
     """Keep a key out of what only people may do, and out of the areas that it is not for."""
     if not principal.is_api_key or principal.is_console:
         return
-    known = _routes_by_endpoint(request.app).get(request.scope["endpoint"])
+    known = find_route(request)
     if known is None:
         raise NotAllowed("This is not open to API keys.")
     if known.operation_id in OPEN_TO_KEYS:
@@ -143,25 +157,6 @@ def _refuse_key(request: Request, principal: Principal) -> None:
     area = missing_scope(principal.scopes, known.tags)
     if area is not None:
         raise OutOfScope(f"This needs a key with the scope {area}.", needed_scope=area)
-
-
-@dataclass(frozen=True)
-class _KnownRoute:
-    operation_id: str | None
-    tags: tuple[str, ...]
-
-
-def _routes_by_endpoint(app: FastAPI) -> dict[object, _KnownRoute]:
-    """Return every route by its function, with the tags of the routers around it; read off the application once."""
-    known: dict[object, _KnownRoute] | None = getattr(app.state, "routes_by_endpoint", None)
-    if known is None:
-        known = {
-            context.endpoint: _KnownRoute(context.operation_id, tuple(str(tag) for tag in context.tags or ()))
-            for context in iter_route_contexts(app.routes)
-            if context.endpoint is not None and isinstance(context.original_route, APIRoute)
-        }
-        app.state.routes_by_endpoint = known
-    return known
 
 
 class Requires:
@@ -182,6 +177,44 @@ class Requires:
         if not allows(principal.role, self.role):
             raise NotAllowed(f"This needs the role {self.role}; you are {principal.role}.")
         return principal
+
+
+@dataclass(frozen=True)
+class KnownRoute:
+    """What is known of a route before it is called; `requirements` are its own and those of the routers around it."""
+
+    operation_id: str | None
+    tags: tuple[str, ...]
+    requirements: tuple[Requires, ...]
+
+
+def find_route(request: Request) -> KnownRoute | None:
+    """Return the route that a request has been matched with; None when it is none of the API's."""
+    return _routes_by_endpoint(request.app).get(request.scope.get("endpoint"))
+
+
+def _routes_by_endpoint(app: FastAPI) -> dict[object, KnownRoute]:
+    """Return every route by its function, with what the routers around it add; read off the application once."""
+    known: dict[object, KnownRoute] | None = getattr(app.state, "routes_by_endpoint", None)
+    if known is None:
+        known = {
+            context.endpoint: KnownRoute(
+                context.operation_id,
+                tuple(str(tag) for tag in context.tags or ()),
+                tuple(_requirements(context.dependant)) if context.dependant is not None else (),
+            )
+            for context in iter_route_contexts(app.routes)
+            if context.endpoint is not None and isinstance(context.original_route, APIRoute)
+        }
+        app.state.routes_by_endpoint = known
+    return known
+
+
+def _requirements(dependant: Dependant) -> Iterator[Requires]:
+    if isinstance(dependant.call, Requires):
+        yield dependant.call
+    for inner in dependant.dependencies:
+        yield from _requirements(inner)
 
 
 Viewer = Annotated[Principal, Depends(Requires("viewer"))]

@@ -18,7 +18,7 @@ NOW = func.clock_timestamp()
 
 async def find_user_by_name(session: Session, username: str) -> User | None:
     """Find a user, disabled or not, by username, whatever its case, or else by email."""
-    name = username.strip().lower()
+    name = func.lower(username.strip())  # by the database, as its index does: Python folds the Turkish İ otherwise
     is_username = func.lower(User.username) == name
     statement = select(User).where(or_(is_username, func.lower(User.email) == name))
     return await session.scalar(statement.order_by(is_username.desc()).limit(1))
@@ -28,7 +28,7 @@ async def find_console_admin(session: Session, preferred: str) -> User | None:
     """Find the enabled admin that this machine's command line acts for: the preferred one, else the oldest."""
     admins = select(User).where(User.role == "admin", User.disabled_at.is_(None))
     return await session.scalar(
-        admins.order_by((func.lower(User.username) == preferred).desc(), User.created_at, User.id).limit(1)
+        admins.order_by((func.lower(User.username) == func.lower(preferred)).desc(), User.created_at, User.id).limit(1)
     )
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request, Response
 
 from buybuddy.domain.accounts import key_service, repository, service
-from buybuddy.domain.accounts.access import PasswordsDep, Viewer, cookie_name
+from buybuddy.domain.accounts.access import PasswordsDep, Viewer, cookie_name, refuse_other_sites
 from buybuddy.domain.accounts.rules import shortened_user_agent
 from buybuddy.domain.accounts.schemas import (
     ApiKeyCreated,
@@ -48,10 +48,13 @@ GateDep = Annotated[Gate, Depends(build_gate)]
 
 
 @public_router.post(
-    "/login", operation_id="login", responses=refusals(InvalidCredentials, LoginThrottled, UpstreamUnavailable)
+    "/login",
+    operation_id="login",
+    responses=refusals(InvalidCredentials, NotAllowed, LoginThrottled, UpstreamUnavailable),
 )
 async def login(body: LoginIn, request: Request, response: Response, gate: GateDep) -> LoginOut:
     """Sign in with a password; where Buybuddy's sign-in is on, users that are not known here are asked for there."""
+    refuse_other_sites(request)
     attempt = Attempt(
         username=body.username,
         password=body.password.get_secret_value(),

@@ -96,7 +96,10 @@ async def _check(gate: Gate, attempt: Attempt, user: User | None) -> str | None:
         user is None or (user.upstream == "buybuddy" and user.disabled_at is None)
     )
     if is_theirs and gate.upstream is not None:
-        token = await gate.upstream.sign_in(attempt.username.strip(), attempt.password)
+        # By the name that they were taken in with: what is typed may be somebody else's name there, in another case,
+        # or an email that was given to this user here.
+        name = user.username if user is not None else attempt.username.strip()
+        token = await gate.upstream.sign_in(name, attempt.password)
         if token is not None:
             return token.get_secret_value()
     else:

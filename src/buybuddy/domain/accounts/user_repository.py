@@ -20,12 +20,9 @@ async def list_users(
     """List users by name; `search` is a part of the name or the email."""
     statement = select(User)
     if search:
-        text = search.strip().lower()
+        part = search.strip()
         statement = statement.where(
-            or_(
-                func.lower(User.username).contains(text, autoescape=True),
-                func.lower(User.email).contains(text, autoescape=True),
-            )
+            or_(User.username.icontains(part, autoescape=True), User.email.icontains(part, autoescape=True))
         )
     if role is not None:
         statement = statement.where(User.role == role)
@@ -62,7 +59,7 @@ async def find_last_editor(session: Session, user_id: uuid.UUID) -> str | None:
 
 async def is_name_taken(session: Session, name: str, *, but: uuid.UUID | None = None) -> bool:
     """Tell whether somebody signs in by this name, as username or as email."""
-    wanted = name.lower()
+    wanted = func.lower(name)
     statement = select(User.id).where(or_(func.lower(User.username) == wanted, func.lower(User.email) == wanted))
     if but is not None:
         statement = statement.where(User.id != but)

@@ -10,6 +10,10 @@ from pydantic import BaseModel, Field, SecretStr, ValidationError
 from buybuddy.errors import LoginThrottled, Unavailable
 
 LONGEST_ANSWER_BYTES = 64 * 1024
+# Any of these is a "no" and counts as a wrong guess; 404 means that the address of the API is wrong.
+REFUSALS = frozenset(
+    {HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.UNPROCESSABLE_ENTITY}
+)
 DEFAULT_PAUSE_S, LONGEST_PAUSE_S = 30, 3600
 
 
@@ -69,7 +73,7 @@ class BuybuddySignIn:
                         if len(content) > LONGEST_ANSWER_BYTES:
                             raise UpstreamUnavailable("Buybuddy gave an answer that is not understood.")
                     return bytes(content)
-                case HTTPStatus.UNAUTHORIZED:
+                case status if status in REFUSALS:
                     return None
                 case HTTPStatus.TOO_MANY_REQUESTS:
                     pause_s = _pause_s(answer.headers.get("retry-after"))

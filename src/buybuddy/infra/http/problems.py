@@ -10,12 +10,15 @@ from prometheus_client import Counter
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
-from buybuddy.errors import BuybuddyError, LoginThrottled, QueueFull, Unavailable
+from buybuddy.errors import BuybuddyError, QueueFull
+from buybuddy.infra.http.answer_headers import REQUEST_ID_HEADER
 
 MEDIA_TYPE = "application/problem+json"
 VALIDATION_FAILED = "VALIDATION_FAILED"
 PROBLEMS = Counter("buybuddy_problems_total", "Requests that were refused or failed", ["code"])
-RETRY_AFTER_S: dict[type[BuybuddyError], int] = {QueueFull: 5, Unavailable: 2}
+QUEUE_PAUSE_S, PAUSE_S = 5, 2  # what Retry-After says
+MOST_ERRORS = 100  # that one answer lists; a body may have ten thousand wrong items
+FRAMEWORK_CODES = {400: "INVALID_INPUT", 404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED", 413: "PAYLOAD_TOO_LARGE"}
 
 # What examples in the API's description show.
 EXAMPLE_DETAILS = {
@@ -98,29 +101,46 @@ def add_problem_handlers(app: FastAPI) -> None:
     """Answer every error as a problem document; what nobody foresaw shows no inside."""
 
     @app.exception_handler(BuybuddyError)
-    async def known(_: Request, error: BuybuddyError) -> JSONResponse:
-        headers: dict[str, str] = {}
-        if error.http_status == 401:
-            headers["WWW-Authenticate"] = "Bearer"
-        pause_s = error.fields.get("retry_after_s") if isinstance(error, LoginThrottled) else None
-        pause_s = pause_s or RETRY_AFTER_S.get(type(error))
-        if pause_s is not None:
-            headers["Retry-After"] = str(pause_s)
-        own = {name: value for name, value in error.fields.items() if name not in Problem.model_fields}
-        return problem_response(error.http_status, error.code, error.detail, headers, **own)
+    async def known(request: Request, error: BuybuddyError) -> JSONResponse:
+        if error.http_status >= 500:
+            what = {"code": error.code, "detail": error.detail, "cause": type(error.__cause__).__name__}
+            log.warning("request.not_served", method=request.method, path=request.url.path, **what)
+        return problem_of(error)
 
     @app.exception_handler(RequestValidationError)
     async def invalid(_: Request, error: RequestValidationError) -> JSONResponse:
-        errors = [{"where": ".".join(str(part) for part in e["loc"]), "what": e["msg"]} for e in error.errors()]
+        found = error.errors()
+        errors = [{"where": ".".join(str(part) for part in e["loc"]), "what": e["msg"]} for e in found[:MOST_ERRORS]]
         detail = "; ".join(f"{e['where']}: {e['what']}" for e in errors)
+        if len(found) > MOST_ERRORS:
+            detail += f"; and {len(found) - MOST_ERRORS} more"
         return problem_response(422, VALIDATION_FAILED, detail, errors=errors)
 
     @app.exception_handler(HTTPException)
     async def from_framework(_: Request, error: HTTPException) -> JSONResponse:
-        code = {404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED"}.get(error.status_code, "HTTP_ERROR")
+        if isinstance(error.__cause__, BuybuddyError):  # raised while the body came in: see BodyGuard
+            return problem_of(error.__cause__)
+        code = FRAMEWORK_CODES.get(error.status_code, "HTTP_ERROR")
         return problem_response(error.status_code, code, str(error.detail), dict(error.headers or {}))
 
     @app.exception_handler(Exception)
     async def unforeseen(request: Request, error: Exception) -> JSONResponse:
-        log.error("request.failed", method=request.method, path=request.url.path, exc_info=error)
-        return problem_response(500, "INTERNAL", "Something went wrong here; the log has the details.")
+        # This handler runs outside of all middleware, so that the id is not in the log's context any more.
+        request_id = getattr(request.state, "request_id", None)
+        about = {"method": request.method, "path": request.url.path, "request_id": request_id}
+        log.error("request.failed", **about, exc_info=error)
+        detail = "Something went wrong here; the log has the details."
+        headers = {REQUEST_ID_HEADER: request_id} if request_id else None
+        return problem_response(500, "INTERNAL", detail, headers, request_id=request_id)
+
+
+def problem_of(error: BuybuddyError) -> JSONResponse:
+    """Build the answer for an error of ours; one that trying again can help says when."""
+    headers: dict[str, str] = {}
+    if error.http_status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    if error.is_retryable:
+        pause_s = error.fields.get("retry_after_s") or (QUEUE_PAUSE_S if isinstance(error, QueueFull) else PAUSE_S)
+        headers["Retry-After"] = str(pause_s)
+    own = {name: value for name, value in error.fields.items() if name not in Problem.model_fields}
+    return problem_response(error.http_status, error.code, error.detail, headers, **own)

@@ -75,7 +75,8 @@ def _is_json(scope: Scope) -> bool:
     kinds = [value for name, value in scope["headers"] if name == b"content-type"]
     # FastAPI reads a body without a type as JSON, too; a GET has none.
     # A page that closes can send its last words as text/plain only; they are JSON all the same.
-    return scope["method"] not in ("GET", "HEAD") and (not kinds or _JSON_KINDS.search(kinds[0]) is not None)
+    is_json = not kinds or _JSON_KINDS.search(kinds[0].partition(b";")[0]) is not None
+    return scope["method"] not in ("GET", "HEAD") and is_json
 
 
 async def _read(receive: Receive) -> bytes:

@@ -8,8 +8,8 @@ from fastapi.responses import FileResponse, HTMLResponse, Response
 from buybuddy.errors import NotFound
 
 PLACEHOLDER = "_"  # what the export calls a dynamic segment
-# Nothing that is exported lies deeper or is called longer. Candidates grow with the square of the depth, so that without
-# a limit one address of a few thousand segments would hold the whole process for half a minute.
+# Nothing that is exported lies deeper or is called longer. Candidates grow with the square of the depth: without a
+# limit, one address of a few thousand segments would hold the whole process for half a minute.
 DEEPEST_PAGE, LONGEST_NAME_BYTES = 12, 200
 # Pages are our own and load nothing from elsewhere; the framework's start-up script and styles are inline.
 PAGE_HEADERS = {
