@@ -185,6 +185,18 @@ def test_guesses_by_name_and_by_email_are_of_one_account_until_its_password_is_r
     assert people.sign_in(email, reset["password"])
 
 
+@pytest.mark.parametrize("name", ["İrem", "IŞIL", "Öykü", "ẞ"])
+def test_letters_that_languages_fold_differently_keep_nobody_out(people: People, name: str) -> None:
+    admin, name = bearer(people.admin), f"{name}-{uuid.uuid4().hex[:6]}"
+    body = {"username": name, "email": f"{name}@shop.example", "password": PASSWORD}
+    made = people.http.post("/api/v1/auth/users", json=body, headers=admin)
+    assert made.status_code == 201
+    assert people.sign_in(name) and people.sign_in(f"{name}@shop.example")
+    assert people.http.post("/api/v1/auth/users", json=body, headers=admin).status_code == 409
+    found = people.http.get("/api/v1/auth/users", params={"search": name}, headers=admin).json()
+    assert [row["id"] for row in found["items"]] == [made.json()["id"]]
+
+
 async def test_a_name_taken_at_the_same_moment_is_refused(db: Database) -> None:
     new, passwords = UserIn(username=f"twin-{new_id()}"), Passwords()
 
