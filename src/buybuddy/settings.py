@@ -1,6 +1,7 @@
 """Every setting, read from the environment and `.env` here and nowhere else."""
 
 import os
+import re
 import secrets
 import sys
 from pathlib import Path
@@ -13,7 +14,9 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from buybuddy.errors import Misconfigured
 
 SHORTEST_SECRET = 32
-KNOWN_WEAK_SECRETS = frozenset({"secret", "changeme", "change-me", "password", "your-secret-key"})
+FEWEST_LETTERS = 8  # different ones; 32 random ones have more, in whatever alphabet they are written
+# What examples, tutorials and people in a hurry write: it does not count towards the length.
+WEAK_PARTS = re.compile("secret|change.?me|password|passphrase|example|default|0123456789|your|development", re.I)
 
 
 class FileSecretSource(PydanticBaseSettingsSource):
@@ -28,6 +31,8 @@ class FileSecretSource(PydanticBaseSettingsSource):
             return Path(path).read_text(encoding="utf-8").strip(), alias, False
         except OSError as error:
             raise Misconfigured(f"{alias}_FILE points at {path}, which cannot be read: {error.strerror}.") from error
+        except UnicodeDecodeError:  # not chained: it would show what the file holds
+            raise Misconfigured(f"{alias}_FILE points at {path}, which is no text.") from None
 
     def __call__(self) -> dict[str, Any]:
         values = {}
@@ -41,7 +46,8 @@ class FileSecretSource(PydanticBaseSettingsSource):
 class Settings(BaseSettings):
     """What can be set from outside; with nothing set, everything runs on this machine."""
 
-    model_config = SettingsConfigDict(env_file=".env", extra="ignore")
+    # What was given is not repeated in errors: some of it is secret.
+    model_config = SettingsConfigDict(env_file=".env", extra="ignore", hide_input_in_errors=True)
 
     home: Path = Field(Path(".buybuddy"), validation_alias="BUYBUDDY_HOME")
     environment: Literal["development", "production"] = Field("development", validation_alias="BUYBUDDY_ENV")
@@ -51,7 +57,7 @@ class Settings(BaseSettings):
     api_key: SecretStr | None = Field(None, validation_alias="BUYBUDDY_API_KEY")
 
     database_url: SecretStr | None = Field(None, validation_alias="DATABASE_URL")
-    storage_url: str | None = Field(None, validation_alias="STORAGE_URL")
+    storage_url: str | None = Field(None, validation_alias="STORAGE_URL", repr=False)  # it may hold a key
     jwt_secret: SecretStr | None = Field(None, validation_alias="JWT_SECRET")
     jwt_secret_previous: SecretStr | None = Field(None, validation_alias="JWT_SECRET_PREVIOUS")
     buybuddy_api_url: HttpUrl | None = Field(None, validation_alias="BUYBUDDY_API_URL")
@@ -71,7 +77,7 @@ class Settings(BaseSettings):
         default_factory=lambda: os.cpu_count() or 1, ge=1, le=256, validation_alias="BUYBUDDY_STAGE_THREADS"
     )
     upload_max_bytes: int = Field(4 * 1024**3, ge=1, validation_alias="BUYBUDDY_UPLOAD_MAX_BYTES")
-    session_hours: float = Field(24 * 7, gt=0, validation_alias="BUYBUDDY_SESSION_HOURS")
+    session_hours: float = Field(24 * 7, gt=0, le=24 * 365, validation_alias="BUYBUDDY_SESSION_HOURS")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", validation_alias="BUYBUDDY_LOG_LEVEL")
 
     @classmethod
@@ -106,18 +112,30 @@ class Settings(BaseSettings):
         Raises: Misconfigured when it is weak, or missing in production.
         """
         if self.jwt_secret is not None:
-            secret = self.jwt_secret.get_secret_value()
-            if len(secret) < SHORTEST_SECRET or secret.lower() in KNOWN_WEAK_SECRETS:
-                raise Misconfigured(f"JWT_SECRET must be random and at least {SHORTEST_SECRET} characters long.")
-            return secret.encode()
+            return self._checked_secret(self.jwt_secret.get_secret_value(), "JWT_SECRET")
         if self.environment == "production":
             raise Misconfigured("JWT_SECRET must be set when BUYBUDDY_ENV=production.")
-        return read_or_create_secret(self.home_dir / "secrets" / "signing-key").encode()
+        path = self.home_dir / "secrets" / "signing-key"
+        return self._checked_secret(read_or_create_secret(path), f"The key in {path}")
 
     def signing_keys(self) -> tuple[bytes, ...]:
-        """Return the signing key, and behind it the one before, which still opens what it has sealed."""
-        previous = self.jwt_secret_previous
-        return (self.signing_key(), previous.get_secret_value().encode()) if previous else (self.signing_key(),)
+        """Return the signing key, and behind it the one before, which still opens what it has sealed.
+
+        Raises: Misconfigured when one is weak.
+        """
+        previous = self.jwt_secret_previous.get_secret_value() if self.jwt_secret_previous else ""
+        if not previous:
+            return (self.signing_key(),)
+        return self.signing_key(), self._checked_secret(previous, "JWT_SECRET_PREVIOUS")
+
+    def _checked_secret(self, secret: str, name: str) -> bytes:
+        """Raises: Misconfigured when it is short, and outside development also when it can be guessed."""
+        if len(secret) < SHORTEST_SECRET:
+            raise Misconfigured(f"{name} must be random and at least {SHORTEST_SECRET} characters long.")
+        n_unusual = len(WEAK_PARTS.sub("", secret))
+        if self.environment != "development" and (n_unusual < SHORTEST_SECRET or len(set(secret)) < FEWEST_LETTERS):
+            raise Misconfigured(f"{name} is not random: it repeats itself, or is taken from an example.")
+        return secret.encode()
 
     def buybuddy_url(self) -> str | None:
         """Return where Buybuddy's API is; None when sign-in there is not turned on.
