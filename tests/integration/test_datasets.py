@@ -208,3 +208,27 @@ async def test_a_dataset_over_http(http: httpx.AsyncClient, platform: RunningPla
     for method, where in (("GET", path), ("DELETE", path), ("GET", f"{path}/products")):
         assert (await http.request(method, where)).status_code == 404
     assert (await http.post(f"{path}/products", json=choice)).status_code == 404
+
+
+async def test_no_edit_goes_through_under_a_lock_that_has_ended(
+    http: httpx.AsyncClient, platform: RunningPlatform
+) -> None:
+    db = Database(database_url(Settings.for_home(platform.home)))
+    ids = [str(id_) for id_ in await add_products(db, 2, "x")]
+    await db.close()
+    dataset_id = (await http.post("/datasets", json={"name": f"locked {new_id()}"})).json()["id"]
+    path = f"/datasets/{dataset_id}"
+    lock = (await http.post(f"/locks/dataset/{dataset_id}")).json()["lock"]
+    late, current = ({"Lock-Token": str(token)} for token in (lock["token"] + 1_000_000, lock["token"]))
+    edits: list[tuple[str, str, object]] = [
+        ("POST", f"{path}/products", {"product_ids": ids}),
+        ("POST", f"{path}/products/remove", {"product_ids": ids[:1]}),
+        ("DELETE", f"{path}/products/{ids[1]}", None),
+        ("PATCH", path, {"description": "under a lock", "version": 1}),
+        ("DELETE", path, None),
+    ]
+    for method, where, body in edits:
+        refused = await http.request(method, where, json=body, headers=late)
+        assert (refused.status_code, refused.json()["code"]) == (409, "LOCK_LOST")
+        done = await http.request(method, where, json=body, headers=current)
+        assert done.status_code in (200, 204), done.text

@@ -4372,6 +4372,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
@@ -6420,7 +6429,13 @@ export interface operations {
     deleteDataset: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description `token` of the lock that the edit was made under.
+                 * @example 1
+                 */
+                "Lock-Token"?: number | null;
+            };
             path: {
                 /** @example 0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10 */
                 dataset_id: string;
@@ -6456,6 +6471,15 @@ export interface operations {
             };
             /** @description NOT_FOUND */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description LOCK_LOST */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6507,6 +6531,11 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /**
+                 * @description `token` of the lock that the edit was made under.
+                 * @example 1
+                 */
+                "Lock-Token"?: number | null;
                 /**
                  * @description The ETag that was read, as in `"v3"`; instead of `version` in the body.
                  * @example "v3"
@@ -6592,7 +6621,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description CONFLICT */
+            /** @description CONFLICT, LOCK_LOST */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -6716,7 +6745,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description DATASET_EMPTY */
+            /** @description DATASET_EMPTY, MANIFEST_DAMAGED */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -6906,7 +6935,13 @@ export interface operations {
     addDatasetProducts: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description `token` of the lock that the edit was made under.
+                 * @example 1
+                 */
+                "Lock-Token"?: number | null;
+            };
             path: {
                 /** @example 0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10 */
                 dataset_id: string;
@@ -6971,6 +7006,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description LOCK_LOST */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
@@ -7023,7 +7067,13 @@ export interface operations {
     removeDatasetProducts: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description `token` of the lock that the edit was made under.
+                 * @example 1
+                 */
+                "Lock-Token"?: number | null;
+            };
             path: {
                 /** @example 0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10 */
                 dataset_id: string;
@@ -7084,6 +7134,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description LOCK_LOST */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description PAYLOAD_TOO_LARGE */
             413: {
                 headers: {
@@ -7136,7 +7195,13 @@ export interface operations {
     removeDatasetProduct: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description `token` of the lock that the edit was made under.
+                 * @example 1
+                 */
+                "Lock-Token"?: number | null;
+            };
             path: {
                 /** @example 0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10 */
                 dataset_id: string;
@@ -7174,6 +7239,15 @@ export interface operations {
             };
             /** @description NOT_FOUND */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description LOCK_LOST */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };

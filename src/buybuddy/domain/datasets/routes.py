@@ -6,6 +6,8 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 
 from buybuddy.domain.accounts.access import Engineer, Viewer
+from buybuddy.domain.collaboration.lock_service import LockLost
+from buybuddy.domain.collaboration.tabs import LockToken
 from buybuddy.domain.datasets import repository, service
 from buybuddy.domain.datasets.schemas import (
     AddedOut,
@@ -102,7 +104,7 @@ async def list_dataset_products(
 @router.patch(
     "/{dataset_id}",
     operation_id="editDataset",
-    responses=refusals(NotFound, Conflict, PreconditionRequired, ResourceLocked),
+    responses=refusals(NotFound, Conflict, LockLost, PreconditionRequired, ResourceLocked),
 )
 async def edit_dataset(
     dataset_id: uuid.UUID,
@@ -111,11 +113,12 @@ async def edit_dataset(
     session: SessionDep,
     response: Response,
     if_match: IfMatch = None,
+    lock_token: LockToken = None,
 ) -> DatasetOut:
     """Change name or description; 409, with the row as it is and who changed it, when it is not as it was read."""
     version = edited_version(body.version, if_match)
     try:
-        dataset = await service.edit_dataset(session, dataset_id, body, version, principal.actor)
+        dataset = await service.edit_dataset(session, dataset_id, body, version, principal.actor, lock_token)
     except StaleVersion as stale:
         current = await _dataset_out(session, await service.get_dataset(session, dataset_id))
         stale.fields["current"] = current.model_dump(mode="json")
@@ -125,42 +128,64 @@ async def edit_dataset(
 
 
 @router.delete(
-    "/{dataset_id}", operation_id="deleteDataset", status_code=204, responses=refusals(NotFound, ResourceLocked)
+    "/{dataset_id}",
+    operation_id="deleteDataset",
+    status_code=204,
+    responses=refusals(NotFound, LockLost, ResourceLocked),
 )
-async def delete_dataset(dataset_id: uuid.UUID, principal: Engineer, session: SessionDep) -> None:
+async def delete_dataset(
+    dataset_id: uuid.UUID, principal: Engineer, session: SessionDep, lock_token: LockToken = None
+) -> None:
     """Remove a dataset and its frozen versions; its products stay in the catalogue."""
-    await service.remove_dataset(session, dataset_id, principal.actor)
-
-
-@router.post("/{dataset_id}/products", operation_id="addDatasetProducts", responses=refusals(NotFound, ResourceLocked))
-async def add_dataset_products(
-    dataset_id: uuid.UUID, body: ProductChoice, principal: Engineer, session: SessionDep
-) -> AddedOut:
-    """Put products into a dataset: named ones, or all that filters find."""
-    return await service.add_products(session, dataset_id, body, principal.actor)
+    await service.remove_dataset(session, dataset_id, principal.actor, lock_token)
 
 
 @router.post(
-    "/{dataset_id}/products/remove", operation_id="removeDatasetProducts", responses=refusals(NotFound, ResourceLocked)
+    "/{dataset_id}/products", operation_id="addDatasetProducts", responses=refusals(NotFound, LockLost, ResourceLocked)
+)
+async def add_dataset_products(
+    dataset_id: uuid.UUID,
+    body: ProductChoice,
+    principal: Engineer,
+    session: SessionDep,
+    lock_token: LockToken = None,
+) -> AddedOut:
+    """Put products into a dataset: named ones, or all that filters find."""
+    return await service.add_products(session, dataset_id, body, principal.actor, lock_token)
+
+
+@router.post(
+    "/{dataset_id}/products/remove",
+    operation_id="removeDatasetProducts",
+    responses=refusals(NotFound, LockLost, ResourceLocked),
 )
 async def remove_dataset_products(
-    dataset_id: uuid.UUID, body: ProductChoice, principal: Engineer, session: SessionDep
+    dataset_id: uuid.UUID,
+    body: ProductChoice,
+    principal: Engineer,
+    session: SessionDep,
+    lock_token: LockToken = None,
 ) -> RemovedOut:
     """Take products out of a dataset: named ones, or all that filters find."""
-    return RemovedOut(removed=await service.remove_products(session, dataset_id, body, principal.actor))
+    n = await service.remove_products(session, dataset_id, body, principal.actor, lock_token)
+    return RemovedOut(removed=n)
 
 
 @router.delete(
     "/{dataset_id}/products/{product_id}",
     operation_id="removeDatasetProduct",
     status_code=204,
-    responses=refusals(NotFound, ResourceLocked),
+    responses=refusals(NotFound, LockLost, ResourceLocked),
 )
 async def remove_dataset_product(
-    dataset_id: uuid.UUID, product_id: uuid.UUID, principal: Engineer, session: SessionDep
+    dataset_id: uuid.UUID,
+    product_id: uuid.UUID,
+    principal: Engineer,
+    session: SessionDep,
+    lock_token: LockToken = None,
 ) -> None:
     """Take one product out of a dataset."""
-    await service.remove_product(session, dataset_id, product_id, principal.actor)
+    await service.remove_product(session, dataset_id, product_id, principal.actor, lock_token)
 
 
 async def _dataset_out(session: Session, dataset: Dataset) -> DatasetOut:

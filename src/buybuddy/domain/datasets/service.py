@@ -52,10 +52,18 @@ async def create_dataset(session: Session, name: str, description: str, actor: A
 
 
 async def edit_dataset(
-    session: Session, dataset_id: uuid.UUID, edit: DatasetEdit, version: int, actor: Actor
+    session: Session,
+    dataset_id: uuid.UUID,
+    edit: DatasetEdit,
+    version: int,
+    actor: Actor,
+    lock_token: int | None = None,
 ) -> Dataset:
-    """Change a dataset that is still at the version that was read. Raises: NotFound, StaleVersion, NameTaken."""
-    await check_lock(session, "dataset", dataset_id, actor, None)
+    """Change a dataset that is still at the version that was read.
+
+    Raises: ResourceLocked, LockLost, NotFound, StaleVersion, NameTaken.
+    """
+    await check_lock(session, "dataset", dataset_id, actor, lock_token)
     dataset = _found(await repository.lock_dataset(session, dataset_id))
     if dataset.version != version:
         raise StaleVersion(
@@ -84,9 +92,12 @@ async def edit_dataset(
     return dataset
 
 
-async def remove_dataset(session: Session, dataset_id: uuid.UUID, actor: Actor) -> None:
-    """Remove a dataset with its versions and their manifests; the products stay. Raises: NotFound."""
-    await check_lock(session, "dataset", dataset_id, actor, None)
+async def remove_dataset(session: Session, dataset_id: uuid.UUID, actor: Actor, lock_token: int | None = None) -> None:
+    """Remove a dataset with its versions and their manifests; the products stay.
+
+    Raises: ResourceLocked, LockLost, NotFound.
+    """
+    await check_lock(session, "dataset", dataset_id, actor, lock_token)
     dataset = _found(await repository.lock_dataset(session, dataset_id))
     for key in await repository.manifest_keys(session, dataset_id):
         throw_away(session, key)
@@ -95,9 +106,14 @@ async def remove_dataset(session: Session, dataset_id: uuid.UUID, actor: Actor) 
     await session.delete(dataset)
 
 
-async def add_products(session: Session, dataset_id: uuid.UUID, choice: ProductChoice, actor: Actor) -> AddedOut:
-    """Put products into a dataset; those in it already stay. Raises: NotFound for the dataset."""
-    await check_lock(session, "dataset", dataset_id, actor, None)
+async def add_products(
+    session: Session, dataset_id: uuid.UUID, choice: ProductChoice, actor: Actor, lock_token: int | None = None
+) -> AddedOut:
+    """Put products into a dataset; those in it already stay.
+
+    Raises: ResourceLocked, LockLost, NotFound for the dataset.
+    """
+    await check_lock(session, "dataset", dataset_id, actor, lock_token)
     dataset = _found(await repository.hold_dataset(session, dataset_id))
     named = set(choice.product_ids or ())
     missing = named - await repository.known_products(session, list(named)) if named else set()
@@ -109,9 +125,14 @@ async def add_products(session: Session, dataset_id: uuid.UUID, choice: ProductC
     return AddedOut(added=done.n_added, already_there=done.n_selected - done.n_added, missing=sorted(missing))
 
 
-async def remove_products(session: Session, dataset_id: uuid.UUID, choice: ProductChoice, actor: Actor) -> int:
-    """Take products out of a dataset and return how many were in it. Raises: NotFound for the dataset."""
-    await check_lock(session, "dataset", dataset_id, actor, None)
+async def remove_products(
+    session: Session, dataset_id: uuid.UUID, choice: ProductChoice, actor: Actor, lock_token: int | None = None
+) -> int:
+    """Take products out of a dataset and return how many were in it.
+
+    Raises: ResourceLocked, LockLost, NotFound for the dataset.
+    """
+    await check_lock(session, "dataset", dataset_id, actor, lock_token)
     dataset = _found(await repository.hold_dataset(session, dataset_id))
     n = await repository.remove_products(session, dataset_id, await _chosen(session, choice))
     if n:
@@ -120,9 +141,11 @@ async def remove_products(session: Session, dataset_id: uuid.UUID, choice: Produ
     return n
 
 
-async def remove_product(session: Session, dataset_id: uuid.UUID, product_id: uuid.UUID, actor: Actor) -> None:
-    """Raises: NotFound when there is no such dataset, or the product is not in it."""
-    if not await remove_products(session, dataset_id, ProductChoice(product_ids=[product_id]), actor):
+async def remove_product(
+    session: Session, dataset_id: uuid.UUID, product_id: uuid.UUID, actor: Actor, lock_token: int | None = None
+) -> None:
+    """Raises: ResourceLocked, LockLost, NotFound when there is no such dataset, or the product is not in it."""
+    if not await remove_products(session, dataset_id, ProductChoice(product_ids=[product_id]), actor, lock_token):
         raise NotFound("This product is not in the dataset.")
 
 
