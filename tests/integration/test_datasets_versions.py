@@ -7,7 +7,7 @@ import json
 import uuid
 import zipfile
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
@@ -21,9 +21,10 @@ from typer.testing import CliRunner
 from buybuddy.cli import datasets as command
 from buybuddy.connections import database_url, open_storage
 from buybuddy.domain.datasets import exports, service, version_repository, versions
+from buybuddy.domain.datasets.layouts import Labelled
 from buybuddy.domain.datasets.manifests import ManifestImage, read_manifest
 from buybuddy.domain.datasets.rules import SPLITS, ExportFormat, SplitPlan
-from buybuddy.domain.datasets.schemas import ProductChoice
+from buybuddy.domain.datasets.schemas import DatasetEdit, ProductChoice
 from buybuddy.domain.datasets.tables import DatasetVersion
 from buybuddy.domain.products.tables import Product, ProductImage
 from buybuddy.errors import Conflict, NotFound, PayloadTooLarge
@@ -180,8 +181,36 @@ async def test_a_version_outlives_its_products_and_says_what_is_gone(shelf: Shel
 async def test_a_manifest_that_was_tampered_with_is_noticed(shelf: Shelf) -> None:
     version, other = await shelf.freeze(), await shelf.freeze(SplitPlan(seed=1))
     shelf.storage.put(version.manifest_key, shelf.storage.get(other.manifest_key))
-    found = await versions.verify(shelf.db, shelf.storage, shelf.dataset_id, 1, start=0, limit=1)
-    assert found.is_manifest_intact is False
+    for damage in ("another's", "nonsense", "gone"):
+        if damage == "nonsense":
+            shelf.storage.put(version.manifest_key, b"PAR1 no more")
+        elif damage == "gone":
+            shelf.storage.delete_one(version.manifest_key)
+        found = await versions.verify(shelf.db, shelf.storage, shelf.dataset_id, 1, start=0, limit=9)
+        assert (found.is_manifest_intact, found.n_checked, found.next_start) == (False, 0, None)
+        with pytest.raises(versions.ManifestDamaged, match="version 1"):
+            await shelf.export("coco", 1)
+    assert len(await shelf.manifest(2)) == N_IMAGES
+
+
+async def test_many_who_freeze_at_once_leave_connections_to_others(shelf: Shelf, tmp_path: Path) -> None:
+    db, n_held = Database(shelf.db.dsn, pool_size=10), [0]
+
+    async def write(number: int) -> None:
+        path = tmp_path / f"{number}.parquet"
+        await versions.write_manifest(db, shelf.dataset_id, SplitPlan(), path)
+        assert len(pq.read_table(path)) == N_IMAGES
+
+    async def watch() -> None:
+        while True:
+            n_held.append(db.n_in_use)
+            await asyncio.sleep(0)
+
+    watching = asyncio.create_task(watch())
+    await asyncio.gather(*map(write, range(10)))
+    watching.cancel()
+    assert 1 <= max(n_held) <= versions.WRITTEN_AT_ONCE
+    await db.close()
 
 
 async def test_what_cannot_be_frozen_is_refused_and_leaves_nothing(
@@ -273,6 +302,14 @@ async def test_parquet_shards_carry_the_pictures(shelf: Shelf, monkeypatch: pyte
         assert row["brand_name"] == "=HYPERLINK(1)"
 
 
+async def test_large_pictures_are_held_a_few_at_a_time(shelf: Shelf) -> None:
+    images = await shelf.manifest(None)
+    some = [Labelled(replace(one, size_bytes=size), 0) for one, size in zip(images, (4, 5, 1, 12, 3, 7), strict=False)]
+    portions = list(exports.portions(some, 10))
+    assert [[one.image.size_bytes for one in portion] for portion in portions] == [[4, 5, 1], [12], [3, 7]]
+    assert list(exports.portions([])) == []
+
+
 async def test_a_hugging_face_folder_says_of_every_picture_what_it_is(shelf: Shelf) -> None:
     archive = await shelf.export("huggingface")
     seen = set()
@@ -284,6 +321,10 @@ async def test_a_hugging_face_folder_says_of_every_picture_what_it_is(shelf: She
     assert seen == pictures(archive)
     card = archive.read("README.md").decode()
     assert card.startswith('---\npretty_name: "\\"Çay\\": set')
+    async with shelf.db.transaction() as session:  # YAML takes no control characters
+        await service.edit_dataset(session, shelf.dataset_id, DatasetEdit(name=f"a\x7f\x85b😀{new_id()}"), 1, SOMEBODY)
+    archive = await shelf.export("huggingface")
+    assert archive.read("README.md").decode().startswith('---\npretty_name: "ab😀')
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import asyncio
 import json
 import tempfile
 import uuid
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from pathlib import Path
@@ -34,6 +34,7 @@ from buybuddy.infra.storage.zip_stream import ZipEntry, stream_zip
 IMAGES_AT_ONCE = 512
 LOOKS_AT_ONCE = 16
 SENT_WHOLE_UP_TO_BYTES = 1024 * 1024
+PORTION_BYTES = 32 * 1024 * 1024
 STAGED_FOR_S = 24 * 3600.0
 
 
@@ -122,14 +123,27 @@ async def list_entries(
         batches = read_manifest(manifest.path, IMAGES_AT_ONCE)
         while (images := await asyncio.to_thread(next, batches, None)) is not None:
             present = await asyncio.to_thread(inventory.take, images)
-            for entry in await asyncio.to_thread(layout.add, present):
-                yield entry
+            for some in portions(present):
+                for entry in await asyncio.to_thread(layout.add, some):
+                    yield entry
         if isinstance(layout, ParquetShards):
             for entry in await asyncio.to_thread(layout.last_shards):
                 yield entry
         finished = await asyncio.to_thread(_finish, layout, inventory, folder, manifest, form)
         for position, file in enumerate(finished):
             yield await _sent(storage, file, f"{staging_prefix}{position}")
+
+
+def portions(images: Sequence[Labelled], at_most_bytes: int = PORTION_BYTES) -> Iterator[Sequence[Labelled]]:
+    """Cut images into portions that may be held in memory together, as a layout may do; of at least one image."""
+    first, n_bytes = 0, 0
+    for position, one in enumerate(images):
+        if position > first and n_bytes + one.image.size_bytes > at_most_bytes:
+            yield images[first:position]
+            first, n_bytes = position, 0
+        n_bytes += one.image.size_bytes
+    if images:
+        yield images[first:]
 
 
 def _layout(form: ExportFormat, storage: ObjectStorage, folder: Path, manifest: Manifest) -> Layout:
@@ -180,6 +194,7 @@ async def _sent(storage: ObjectStorage, file: FinishedFile, staging_key: str) ->
 
 def _card(manifest: Manifest) -> str:
     """Return the beginning of a dataset card; JSON strings are YAML strings."""
-    title = json.dumps(manifest.dataset_name, ensure_ascii=False)
+    shown = "".join(letter for letter in manifest.dataset_name if letter.isprintable())  # YAML takes no other
+    title = json.dumps(shown, ensure_ascii=False)
     version = f"version {manifest.number}" if manifest.number is not None else "not frozen"
     return f"---\npretty_name: {title}\ntags:\n- image\n- metric-learning\n---\n\nA dataset of products, {version}.\n"

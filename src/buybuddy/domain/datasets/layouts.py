@@ -190,7 +190,8 @@ class HuggingFace:
             for split in self._files
         ]
         card = self._folder / "README.md"
-        card.write_text(self._card + card_of([self.FOLDERS[split] for split in SPLITS if split in self._files]))
+        folders = [self.FOLDERS[split] for split in SPLITS if split in self._files]
+        card.write_text(self._card + card_of(folders), encoding="utf-8")
         return [*finished, FinishedFile("README.md", card)]
 
 

@@ -92,7 +92,8 @@ async def verify_dataset_version(
     "/{dataset_id}/export",
     operation_id="exportDataset",
     response_class=StreamingResponse,
-    responses=ZIP_ANSWER | refusals(NotFound, versions.NothingToFreeze, PayloadTooLarge, TooManyStreams),
+    responses=ZIP_ANSWER
+    | refusals(NotFound, versions.NothingToFreeze, versions.ManifestDamaged, PayloadTooLarge, TooManyStreams),
 )
 async def export_dataset(
     dataset_id: uuid.UUID,

@@ -6,8 +6,9 @@ import tempfile
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
 from buybuddy.domain.datasets import service, version_repository
 from buybuddy.domain.datasets.manifests import ManifestImage, ManifestSummary, ManifestWriter, hash_file, read_manifest
@@ -22,12 +23,20 @@ FREEZING_PATIENCE_S = 6 * 3600.0
 LISTED_AT_MOST = 100
 VERIFIED_AT_ONCE = 64
 WHOLE_IMAGE_BYTES = 256 * 1024 * 1024
+WRITTEN_AT_ONCE = 3  # manifests, each on a connection of its own for as long as it takes; others need some, too
+TURN_PATIENCE_S = 120.0
 
 
 class NothingToFreeze(Conflict):
     """No product of the dataset has an image."""
 
     code = "DATASET_EMPTY"
+
+
+class ManifestDamaged(Conflict):
+    """What storage has for a version's manifest is not what was frozen."""
+
+    code = "MANIFEST_DAMAGED"
 
 
 @dataclass(frozen=True)
@@ -121,9 +130,9 @@ def _row(
 async def write_manifest(db: Database, dataset_id: uuid.UUID, plan: SplitPlan, path: Path) -> ManifestSummary:
     """Write the manifest of a dataset's present state, read at one moment, a few thousand images at a time.
 
-    Raises: NothingToFreeze, PayloadTooLarge beyond FROZEN_AT_MOST images.
+    Raises: NothingToFreeze, PayloadTooLarge beyond FROZEN_AT_MOST images, Unavailable when too many are at it.
     """
-    async with db.transaction() as session:
+    async with _turn_of(db), db.transaction() as session:
         await version_repository.see_one_moment(session)
         n_images = await version_repository.count_images(session, dataset_id)
         if n_images > FROZEN_AT_MOST:
@@ -139,6 +148,24 @@ async def write_manifest(db: Database, dataset_id: uuid.UUID, plan: SplitPlan, p
             async for rows in version_repository.images(session, dataset_id):
                 await asyncio.to_thread(writer.add, rows)
             return await asyncio.to_thread(writer.end)
+
+
+_turns: WeakKeyDictionary[Database, asyncio.Semaphore] = WeakKeyDictionary()
+
+
+@asynccontextmanager
+async def _turn_of(db: Database) -> AsyncIterator[None]:
+    """Wait for one's turn to write a manifest. Raises: Unavailable."""
+    turns = _turns.setdefault(db, asyncio.Semaphore(WRITTEN_AT_ONCE))
+    try:
+        async with asyncio.timeout(TURN_PATIENCE_S):
+            await turns.acquire()
+    except TimeoutError as error:
+        raise Unavailable("Several datasets are being frozen or exported; try again in a moment.") from error
+    try:
+        yield
+    finally:
+        turns.release()
 
 
 async def get_version(session: Session, dataset_id: uuid.UUID, number: int) -> DatasetVersion:
@@ -166,7 +193,7 @@ async def open_manifest(
 ) -> AsyncIterator[Manifest]:
     """Give the manifest of a version, or without a number of the present state, split by `plan`.
 
-    Raises: NotFound, NothingToFreeze, PayloadTooLarge, Unavailable.
+    Raises: NotFound, NothingToFreeze, PayloadTooLarge, ManifestDamaged, Unavailable.
     """
     async with db.transaction() as session:
         name = (await service.get_dataset(session, dataset_id)).name
@@ -177,9 +204,22 @@ async def open_manifest(
             summary = await write_manifest(db, dataset_id, plan, path)
             yield Manifest(path, name, plan, summary.n_images)
         else:
-            path = await asyncio.to_thread(storage.download, version.manifest_key, path)
+            path = await asyncio.to_thread(_fetch, storage, version, path)
             frozen = SplitPlan(version.train_ratio, version.val_ratio, version.test_ratio, version.seed)
             yield Manifest(path, name, frozen, version.n_images, number)
+
+
+def _fetch(storage: ObjectStorage, version: DatasetVersion, to: Path) -> Path:
+    """Return a local file with a version's manifest, as it was frozen. Blocking. Raises: ManifestDamaged."""
+    try:
+        path = storage.download(version.manifest_key, to)
+        is_intact = hash_file(path) == version.manifest_sha256
+    except (NotFound, FileNotFoundError):
+        is_intact = False
+    if not is_intact:
+        what = "is not in storage as it was frozen; put it back from a backup, or freeze the dataset anew."
+        raise ManifestDamaged(f"The manifest of version {version.number} {what}")
+    return path
 
 
 async def verify(
@@ -187,53 +227,51 @@ async def verify(
 ) -> Verification:
     """Compare `limit` images of a version, from the start-th on, with what is in storage now.
 
+    Without its manifest nothing is known of a version's images, and none is looked at.
+
     Raises: NotFound, Unavailable.
     """
     async with db.transaction() as session:
         version = await get_version(session, dataset_id, number)
-    async with open_manifest(db, storage, dataset_id, number, SplitPlan()) as manifest:
-        is_intact = await asyncio.to_thread(hash_file, manifest.path) == version.manifest_sha256
-        missing, changed, n_checked = await asyncio.to_thread(_compare, storage, manifest.path, start, limit)
-    end = start + n_checked
+    found, is_intact = _Comparison(storage), True
+    try:
+        async with open_manifest(db, storage, dataset_id, number, SplitPlan()) as manifest:
+            batches = read_manifest(manifest.path, VERIFIED_AT_ONCE, start=start)
+            # Step by step: a look at thousands must not keep a thread from everybody else.
+            while found.n_checked < limit and (images := await asyncio.to_thread(next, batches, None)) is not None:
+                await asyncio.to_thread(found.add, images[: limit - found.n_checked])
+    except ManifestDamaged:
+        is_intact = False
+    end = start + found.n_checked
     return Verification(
         is_manifest_intact=is_intact,
         n_images=version.n_images,
-        n_checked=n_checked,
-        next_start=end if n_checked and end < version.n_images else None,
-        n_missing=len(missing),
-        n_changed=len(changed),
-        missing=missing[:LISTED_AT_MOST],
-        changed=changed[:LISTED_AT_MOST],
+        n_checked=found.n_checked,
+        next_start=end if found.n_checked and end < version.n_images else None,
+        n_missing=len(found.missing),
+        n_changed=len(found.changed),
+        missing=found.missing[:LISTED_AT_MOST],
+        changed=found.changed[:LISTED_AT_MOST],
     )
 
 
-def _compare(
-    storage: ObjectStorage, path: Path, start: int, limit: int
-) -> tuple[list[uuid.UUID], list[uuid.UUID], int]:
-    missing: list[uuid.UUID] = []
-    changed: list[uuid.UUID] = []
-    n_checked = 0
-    for images in read_manifest(path, VERIFIED_AT_ONCE, start=start):
-        for image, data in read_images(storage, images[: limit - n_checked]):
-            n_checked += 1
+@dataclass
+class _Comparison:
+    """What was found of images so far."""
+
+    storage: ObjectStorage
+    n_checked: int = 0
+    missing: list[uuid.UUID] = field(default_factory=list)
+    changed: list[uuid.UUID] = field(default_factory=list)
+
+    def add(self, images: list[ManifestImage]) -> None:
+        """Look at some more. Blocking. Raises: Unavailable."""
+        read = self.storage.read_many([image.storage_key for image in images], WHOLE_IMAGE_BYTES)
+        for image, data in zip(images, read, strict=True):
+            self.n_checked += 1
             if isinstance(data, NotFound):
-                missing.append(uuid.UUID(image.image_id))
+                self.missing.append(uuid.UUID(image.image_id))
             elif isinstance(data, Unavailable):
                 raise data
-            elif hashlib.sha256(data).hexdigest() != image.sha256:
-                changed.append(uuid.UUID(image.image_id))
-        if n_checked >= limit:
-            break
-    return missing, changed, n_checked
-
-
-def read_images(
-    storage: ObjectStorage, images: list[ManifestImage]
-) -> list[tuple[ManifestImage, bytes | NotFound | Unavailable]]:
-    """Return images with their bytes, or why there are none. Blocking."""
-    read = storage.read_many([image.storage_key for image in images], WHOLE_IMAGE_BYTES)
-    found: list[tuple[ManifestImage, bytes | NotFound | Unavailable]] = []
-    for image, data in zip(images, read, strict=True):
-        too_large = Unavailable(f"{image.storage_key} is too large to be an image.")
-        found.append((image, too_large if isinstance(data, int) else data))
-    return found
+            elif isinstance(data, int) or hashlib.sha256(data).hexdigest() != image.sha256:
+                self.changed.append(uuid.UUID(image.image_id))
