@@ -4,7 +4,7 @@ import asyncio
 import re
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Response
+from fastapi import APIRouter, Header, Request, Response
 from fastapi.responses import StreamingResponse
 
 from buybuddy.errors import InvalidInput
@@ -14,7 +14,7 @@ from buybuddy.infra.storage.signing import MEDIA_ROUTE
 
 router = APIRouter(include_in_schema=False)
 
-_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+_RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)  # no object has more bytes than that
 _HEADERS = {
     "Accept-Ranges": "bytes",
     "X-Content-Type-Options": "nosniff",
@@ -25,7 +25,11 @@ _HEADERS = {
 
 @router.api_route(MEDIA_ROUTE + "/{token}/{key:path}", methods=["GET", "HEAD"], operation_id="getMedia")
 async def get_media(
-    token: str, key: str, platform: PlatformDep, range_header: Annotated[str | None, Header(alias="range")] = None
+    request: Request,
+    token: str,
+    key: str,
+    platform: PlatformDep,
+    range_header: Annotated[str | None, Header(alias="range")] = None,
 ) -> Response:
     """Answer with an object, or a part of it, to whoever holds a link that we signed."""
     key = platform.links.verify(token, key)
@@ -35,6 +39,8 @@ async def get_media(
     headers = {**_HEADERS, "Content-Length": str(end - start)}
     if span:
         headers["Content-Range"] = f"bytes {start}-{end - 1}/{size}"
+    if request.method == "HEAD":  # nothing is read for an answer without a body
+        return Response(status_code=206 if span else 200, media_type=content_type_of(key), headers=headers)
     return StreamingResponse(
         platform.storage.stream(key, start, end),
         status_code=206 if span else 200,
