@@ -161,7 +161,28 @@ async def test_no_secret_is_ever_in_the_trail(people: People, platform: RunningP
     assert people.http.get(
         "/api/v1/audit", params={"subject_id": str(uuid.uuid4())}, headers=bearer(people.admin)
     ).status_code == 400  # fmt: skip
+    signed_in = listed["items"][-1]
+    assert signed_in["after"] == {"address": "127.0.0.10"}
     moment = listed["items"][1]["at"]
     after = people.http.get("/api/v1/audit", params={"actor": name, "from": moment}, headers=bearer(people.admin))
     before = people.http.get("/api/v1/audit", params={"actor": name, "to": moment}, headers=bearer(people.admin))
     assert (after.json()["total"], before.json()["total"]) == (2, 1)
+
+
+def test_what_the_platform_does_to_accounts_is_in_the_trail_too(people: People) -> None:
+    query = {"actor": "platform", "limit": "100"}
+    listed = people.http.get("/api/v1/audit", params=query, headers=bearer(people.admin)).json()["items"]
+    by_action = {entry["action"]: entry for entry in listed}
+    assert by_action["user.create"]["after"] == {"username": "admin", "email": None, "role": "admin"}
+    assert by_action["api_key.create"]["after"]["role"] == "admin"
+
+
+def test_who_signs_in_is_not_told_to_everybody(people: People) -> None:
+    """The dashboard is for viewers, the audit trail is not."""
+    admin = bearer(people.admin)
+    made = people.http.post("/api/v1/datasets", json={"name": f"Seen by all {uuid.uuid4().hex[:8]}"}, headers=admin)
+    _, name = people.add("viewer", "curious")
+    viewer = bearer(people.sign_in(name))
+    shown = people.http.get("/api/v1/dashboard", headers=viewer).json()["recent_activity"]
+    assert made.json()["id"] in [entry["subject"]["id"] for entry in shown]
+    assert {entry["subject"]["kind"] for entry in shown} & {"user", "session", "api_key"} == set()

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated
 
+import structlog
 from fastapi import Depends, FastAPI, Request
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute, iter_route_contexts
@@ -172,6 +173,7 @@ class Requires:
         principal: Principal | None = getattr(request.state, "principal", None)
         if principal is None:
             principal = await authenticate(request, platform)
+            structlog.contextvars.bind_contextvars(user_id=str(principal.user.id))
             _refuse_key(request, principal)
             request.state.principal = principal
         if not allows(principal.role, self.role):

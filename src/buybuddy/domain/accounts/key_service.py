@@ -54,6 +54,8 @@ async def create_console_key(session: Session, admin_id: uuid.UUID) -> str:
     key, secret = _new_key(admin_id, CLI_KEY_NAME, "admin", None)
     key.is_console = True
     session.add(key)
+    after: dict[str, object] = {"name": CLI_KEY_NAME, "role": "admin", "scopes": None, "prefix": key.prefix}
+    record_audit(session, Actor.platform(), "api_key.create", Subject("api_key", key.id, CLI_KEY_NAME), after=after)
     return secret
 
 

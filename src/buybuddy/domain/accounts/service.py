@@ -5,6 +5,8 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import structlog
+
 from buybuddy.domain.accounts import repository, user_repository
 from buybuddy.domain.accounts.key_service import create_console_key, emit_account
 from buybuddy.domain.accounts.passwords import Passwords
@@ -16,6 +18,8 @@ from buybuddy.infra.db import Actor, Database, Session, Subject, new_id, record_
 from buybuddy.infra.sealing import Sealer
 
 ADMIN_USERNAME = "admin"
+
+log = structlog.get_logger(__name__)
 
 
 class InvalidCredentials(NotAuthenticated):
@@ -81,7 +85,8 @@ async def sign_in(gate: Gate, attempt: Attempt) -> SignedIn:
         await _count_failure(session, account, source)
     try:
         token = await _check(gate, attempt, user)
-    except InvalidCredentials:
+    except InvalidCredentials:  # the name that was typed is not logged: now and then it is a password
+        log.warning("sign_in.refused", address=attempt.address, user_id=str(user.id) if user is not None else None)
         raise
     except BuybuddyError:  # no verdict: it does not count against the account
         async with gate.db.transaction() as session:
@@ -132,7 +137,10 @@ async def _open_session(
             upstream_token=gate.sealer.seal(token, session_id.bytes) if token is not None else None,
         )
         await repository.add_session(session, login, gate.session_hours)
-        record_audit(session, Actor(user.id, user.username), "user.sign_in", Subject("user", user.id, user.username))
+        subject = Subject("user", user.id, user.username)
+        record_audit(
+            session, Actor(user.id, user.username), "user.sign_in", subject, after={"address": attempt.address}
+        )
     return SignedIn(user, cookie, bearer)
 
 
@@ -195,7 +203,10 @@ async def create_admin(session: Session, passwords: Passwords) -> str | None:
     if await repository.count_users(session) > 0:
         return None
     password = new_password()
-    session.add(User(id=new_id(), username=ADMIN_USERNAME, password_hash=await passwords.hash(password), role="admin"))
+    admin = User(id=new_id(), username=ADMIN_USERNAME, password_hash=await passwords.hash(password), role="admin")
+    session.add(admin)
+    made: dict[str, object] = {"username": ADMIN_USERNAME, "email": None, "role": "admin"}
+    record_audit(session, Actor.platform(), "user.create", Subject("user", admin.id, ADMIN_USERNAME), after=made)
     return password
 
 

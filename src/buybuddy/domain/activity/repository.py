@@ -12,6 +12,8 @@ from buybuddy.infra.db.outbox import AuditRow, EventRow
 from buybuddy.infra.db.pages import Order, Slice, Window, read_page
 
 EVENTS_KEPT_FOR = dt.timedelta(hours=24)
+# Who signs in, and which keys there are, is for those who read the audit trail.
+ACCOUNT_KINDS = ("user", "session", "api_key")
 NEWEST_ENTRY = Order("newest", (AuditRow.at, AuditRow.id), is_descending=True)
 
 
@@ -51,11 +53,9 @@ def audit_statement(wanted: AuditFilters) -> Select[AuditRow]:
 
 
 async def list_recent(session: Session, limit: int) -> Sequence[AuditRow]:
-    return (await session.scalars(select(AuditRow).order_by(AuditRow.at.desc()).limit(limit))).all()
-
-
-async def find_entry(session: Session, entry_id: uuid.UUID) -> AuditRow | None:
-    return await session.get(AuditRow, entry_id)
+    """List the newest entries about what people work on together: what happened to accounts is not for everybody."""
+    shown = select(AuditRow).where(AuditRow.subject_kind.not_in(ACCOUNT_KINDS))
+    return (await session.scalars(shown.order_by(AuditRow.at.desc(), AuditRow.id.desc()).limit(limit))).all()
 
 
 async def find_last_change(session: Session, kind: str, subject_id: uuid.UUID) -> AuditRow | None:
