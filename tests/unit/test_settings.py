@@ -56,6 +56,12 @@ def test_the_signing_key_is_made_once_and_weak_ones_stop_the_start(
         Settings.for_home(tmp_path).signing_key()
 
 
+def test_every_setting_has_a_line_in_the_example() -> None:
+    lines = (Path(__file__).parents[2] / ".env.example").read_text(encoding="utf-8").splitlines()
+    named = {line.lstrip("#").partition("=")[0] for line in lines if "=" in line and not line.startswith("# ")}
+    assert named == {field.validation_alias for field in Settings.model_fields.values()}
+
+
 GOOD_SECRET = "q7Zt9-Wm2Lr5_Xc8Vb1Ny4Kd6Hf3Gs0Pa"
 
 
