@@ -8,6 +8,7 @@ import typer
 
 from buybuddy.cli.connect import connect
 from buybuddy.cli.output import JsonOption, ServerOption, err, out, print_json
+from buybuddy.errors import InvalidInput
 
 
 class ExportFormat(StrEnum):
@@ -18,7 +19,7 @@ class ExportFormat(StrEnum):
 
 
 def export_products(
-    to: Annotated[Path, typer.Option("--output", help="The file to write.")],
+    to: Annotated[Path, typer.Option("--output", dir_okay=False, help="The file to write.")],
     form: Annotated[ExportFormat, typer.Option("--format", help="zip holds the images too.")] = ExportFormat.csv,
     search: Annotated[str | None, typer.Option(help="A barcode's beginning, or beginnings of words.")] = None,
     status: Annotated[str | None, typer.Option(help="pending, processing, needs_matching, ready or rejected.")] = None,
@@ -27,6 +28,8 @@ def export_products(
     as_json: JsonOption = False,
 ) -> None:
     """Write the catalogue, or what of it matches, into one file; a file that broke off is not kept."""
+    if not to.resolve().parent.is_dir():
+        raise InvalidInput(f"There is no folder {to.resolve().parent}; make it first.")
     filters = {"search": search, "status": status, "category": category}
     with connect(server) as client, err.status(f"writing {to} ..."):
         if form == ExportFormat.zip:
