@@ -70,6 +70,26 @@ async def test_the_same_products_added_by_many_at_once_are_in_it_once(db: Databa
     assert await count(db, dataset.id) == 300
 
 
+async def test_adding_may_take_longer_than_other_statements(db: Database) -> None:
+    dataset, ids = await make_dataset(db), await add_products(db, 3, "x")
+
+    async def add() -> int:
+        async with db.transaction() as session:
+            await session.execute(text("SET LOCAL statement_timeout = 1000"))
+            done = await service.add_products(session, dataset.id, ProductChoice(product_ids=ids), SOMEBODY)
+            return done.added
+
+    async with db.transaction() as session:
+        await session.execute(text("SELECT id FROM products WHERE id = :id FOR UPDATE"), {"id": ids[0]})
+        adding = asyncio.create_task(add())
+        async with asyncio.timeout(20):
+            waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+            while not await session.scalar(waiting):
+                pass
+        await session.execute(text("SELECT pg_sleep(1.5)"))
+    assert await adding == 3
+
+
 async def test_deleted_products_leave_the_dataset_and_its_count(db: Database) -> None:
     dataset = await make_dataset(db)
     ids = await add_products(db, 10, "x")

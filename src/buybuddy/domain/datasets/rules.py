@@ -53,7 +53,7 @@ def check_ratios(plan: SplitPlan) -> None:
     """Raises: InvalidInput when the ratios do not sum to 1."""
     total = sum(plan.ratios)
     if abs(total - 1.0) > RATIO_TOLERANCE + 1e-9:
-        what = f"train, val and test must sum to 1; these sum to {total:.3f}."
+        what = f"train, val and test must sum to 1; these sum to {total:.6g}."
         raise InvalidInput(f"ratios: {what}", errors=[{"where": "body.ratios", "what": what}], field="ratios")
 
 

@@ -103,6 +103,7 @@ async def remove_dataset(session: Session, dataset_id: uuid.UUID, actor: Actor, 
         throw_away(session, key)
     record_audit(session, actor, "dataset.delete", _subject(dataset))
     _tell(session, dataset.id, "deleted")
+    await repository.allow_long_statements(session)
     await session.delete(dataset)
 
 
@@ -117,6 +118,7 @@ async def add_products(
     dataset = _found(await repository.hold_dataset(session, dataset_id))
     named = set(choice.product_ids or ())
     missing = named - await repository.known_products(session, list(named)) if named else set()
+    await repository.allow_long_statements(session)
     done = await repository.add_products(session, dataset_id, await _chosen(session, choice))
     if done.n_added:
         what: dict[str, object] = {"added": done.n_added}
@@ -134,6 +136,7 @@ async def remove_products(
     """
     await check_lock(session, "dataset", dataset_id, actor, lock_token)
     dataset = _found(await repository.hold_dataset(session, dataset_id))
+    await repository.allow_long_statements(session)
     n = await repository.remove_products(session, dataset_id, await _chosen(session, choice))
     if n:
         record_audit(session, actor, "dataset.remove_products", _subject(dataset), after={"removed": n})
