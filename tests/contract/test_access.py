@@ -135,6 +135,41 @@ def test_the_cookie_is_out_of_reach_for_scripts_and_other_sites(platform: Runnin
     assert "httponly" in cookie and "samesite=lax" in cookie
 
 
+def test_behind_a_proxy_that_speaks_tls_the_cookie_is_bound_to_this_host(platform: RunningPlatform) -> None:
+    body = {"username": platform.username, "password": platform.password}
+    proxied = {"X-Forwarded-Proto": "https", "X-Forwarded-For": "192.0.2.7"}
+    with httpx.Client(base_url=platform.url) as proxy:  # from this machine, where a proxy is believed
+        answer = proxy.post("/api/v1/auth/login", json=body, headers=proxied)
+        name, _, rest = answer.headers["set-cookie"].partition("=")
+        attributes = [part.strip().lower() for part in rest.split(";")[1:]]
+        assert name == f"__Host-{COOKIE_NAME}"
+        assert {"secure", "httponly", "path=/", "samesite=lax"} <= set(attributes)
+        assert not any(part.startswith("domain") for part in attributes)
+        value = rest.partition(";")[0]
+        proxy.cookies.clear()
+        mine = {**proxied, "Cookie": f"{name}={value}"}
+        sessions = proxy.get("/api/v1/auth/sessions", headers=mine).json()["items"]
+        assert [item["address"] for item in sessions if item["is_current"]] == ["192.0.2.7"]
+        plain = {**proxied, "Cookie": f"{COOKIE_NAME}={value}"}
+        assert proxy.get("/api/v1/auth/me", headers=plain).status_code == 401, (
+            "any page of this host could set that one"
+        )
+        assert proxy.post("/api/v1/auth/logout", headers={**mine, "Origin": platform.url}).status_code == 403
+        left = proxy.post("/api/v1/auth/logout", headers={**mine, "Origin": platform.url.replace("http:", "https:")})
+        assert left.status_code == 204
+        assert left.headers["set-cookie"].startswith(f'{name}=""') and "Secure" in left.headers["set-cookie"]
+        assert proxy.get("/api/v1/auth/me", headers=mine).status_code == 401
+
+
+def test_nobody_else_is_believed_about_where_they_come_from(platform: RunningPlatform, http: httpx.Client) -> None:
+    body = {"username": platform.username, "password": platform.password}
+    spoofed = {"X-Forwarded-Proto": "https", "X-Forwarded-For": "192.0.2.7"}
+    answer = http.post("/api/v1/auth/login", json=body, headers=spoofed)
+    assert answer.headers["set-cookie"].startswith(f"{COOKIE_NAME}=")
+    sessions = http.get("/api/v1/auth/sessions").json()["items"]
+    assert [item["address"] for item in sessions if item["is_current"]] == ["127.0.0.9"]
+
+
 def test_an_api_key_works_until_it_is_revoked_and_cannot_make_another(
     platform: RunningPlatform, http: httpx.Client
 ) -> None:
