@@ -23,6 +23,8 @@ from buybuddy.settings import Settings
 from buybuddy.supervisor import CLI_KEY_FILE, Supervisor
 
 BIG_TABLES = ("products", "product_barcodes", "product_images")
+N_COUNTED = 20  # requests of a kind whose reading is counted
+STATISTICS_AFTER_S = 1.5  # those of a finished transaction arrive within a second
 
 
 def run(
@@ -51,11 +53,13 @@ def run(
         address = urlsplit(supervisor.url)
         key = (folder / CLI_KEY_FILE).read_text(encoding="utf-8")
         target = Target(str(address.hostname), int(address.port or 0), key)
+        cases = make_cases(dsn)
         scans = _count_scans(dsn)
-        reports = asyncio.run(_measure(target, make_cases(dsn), n_each, seconds_at_rate))
-        time.sleep(1.5)  # statistics of finished transactions arrive within a second
+        reports = asyncio.run(_measure(target, cases, n_each, seconds_at_rate))
+        time.sleep(STATISTICS_AFTER_S)
         scanned = _count_scans(dsn) - scans
         reports.append(BenchmarkReport("catalogue.whole_table_reads", scanned, "sequential scans of a big table"))
+        reports.append(_count_rows_read(target, dsn, cases, size.n_products))
         with _bare_handler(dsn) as bare:
             reports.append(asyncio.run(_compare(target, bare, n_rounds)))
     return reports
@@ -90,6 +94,29 @@ async def _measure(
         )
     )  # fmt: skip
     return reports
+
+
+def _count_rows_read(target: Target, dsn: str, cases: dict[str, Case], n_products: int) -> BenchmarkReport:
+    """Return how much of the big tables and their indexes the greediest kind of request reads, each request on average.
+
+    A plan may read all of an index without any sequential scan; the count of entries tells.
+    """
+    chooser, n_read = random.Random(11), {}
+    before = _count_entries(dsn)
+    for name, case in cases.items():
+        asyncio.run(time_one_by_one(target, [case(chooser) for _ in range(N_COUNTED)]))
+        time.sleep(STATISTICS_AFTER_S)
+        after = _count_entries(dsn)
+        n_read[name], before = round((after - before) / N_COUNTED), after
+    worst = sorted(n_read, key=lambda name: -n_read[name])
+    return BenchmarkReport(
+        "catalogue.most_rows_read_by_a_request",
+        n_read[worst[0]],
+        "rows and index entries",
+        baseline=n_products,
+        ratio=round(n_read[worst[0]] / n_products, 3),
+        details={name: n_read[name] for name in worst[:5]},
+    )
 
 
 async def _compare(target: Target, bare: Target, n_rounds: int) -> BenchmarkReport:
@@ -132,6 +159,14 @@ def _count(dsn: str, statement: str) -> int:
     with psycopg.connect(dsn) as connection:
         row = connection.execute(statement.encode()).fetchone()
         return int(str(row[0])) if row else 0
+
+
+def _count_entries(dsn: str) -> int:
+    """Return how many rows and index entries of the big tables have been read."""
+    of_big_tables = "WHERE relname IN ({})".format(", ".join(f"'{table}'" for table in BIG_TABLES))
+    rows = f"SELECT sum(seq_tup_read + idx_tup_fetch) FROM pg_stat_user_tables {of_big_tables}"
+    entries = f"SELECT sum(idx_tup_read) FROM pg_stat_user_indexes {of_big_tables}"
+    return _count(dsn, f"SELECT ({rows})::bigint + ({entries})::bigint")
 
 
 def _count_scans(dsn: str) -> int:
