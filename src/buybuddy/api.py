@@ -8,23 +8,29 @@ from fastapi.staticfiles import StaticFiles
 
 from buybuddy.connections import database_url, open_storage, stage_setup
 from buybuddy.domain.accounts import routes as accounts
-from buybuddy.domain.accounts import session_routes, user_routes
+from buybuddy.domain.accounts import session_routes
 from buybuddy.domain.accounts.access import Requires
 from buybuddy.domain.accounts.body_guard import BodyGuard
 from buybuddy.domain.accounts.passwords import Passwords
+from buybuddy.domain.accounts.users import routes as user_routes
 from buybuddy.domain.activity import audit_routes
 from buybuddy.domain.activity import routes as activity
-from buybuddy.domain.collaboration import lock_routes, notification_routes, presence_routes
+from buybuddy.domain.collaboration.locks import routes as lock_routes
+from buybuddy.domain.collaboration.notifications import routes as notification_routes
+from buybuddy.domain.collaboration.presence import routes as presence_routes
 from buybuddy.domain.dashboard import description, metrics
 from buybuddy.domain.dashboard import routes as dashboard
 from buybuddy.domain.datasets import routes as datasets
-from buybuddy.domain.datasets import version_routes
+from buybuddy.domain.datasets.versions import routes as version_routes
 from buybuddy.domain.jobs import routes as jobs
-from buybuddy.domain.products import barcode_routes, bulk_routes, export_routes, import_routes
 from buybuddy.domain.products import routes as products
+from buybuddy.domain.products.barcodes import routes as barcode_routes
+from buybuddy.domain.products.bulk import routes as bulk_routes
+from buybuddy.domain.products.exports import routes as export_routes
+from buybuddy.domain.products.imports import routes as import_routes
 from buybuddy.domain.search import routes as search
 from buybuddy.domain.videos import routes as videos
-from buybuddy.domain.videos import upload_routes
+from buybuddy.domain.videos.uploads import routes as upload_routes
 from buybuddy.flow import build_board
 from buybuddy.infra.db import Database
 from buybuddy.infra.db.event_feed import EventFeed

@@ -6,13 +6,15 @@ videos ── video_processing ──▶ products (frames, metadata) ── embe
 from collections.abc import Awaitable, Callable, Mapping
 
 from buybuddy.domain.collaboration import sweeping as collaboration
-from buybuddy.domain.collaboration.notification_service import notify
+from buybuddy.domain.collaboration.notifications.service import notify
 from buybuddy.domain.embeddings import service as embeddings
 from buybuddy.domain.jobs.batches import BatchStep
 from buybuddy.domain.jobs.board import JobBoard
 from buybuddy.domain.jobs.tables import Job
-from buybuddy.domain.products import bulk, import_apply, imports
 from buybuddy.domain.products import service as products
+from buybuddy.domain.products.bulk import service as bulk
+from buybuddy.domain.products.imports import apply as import_apply
+from buybuddy.domain.products.imports import service as imports
 from buybuddy.domain.videos import service as videos
 from buybuddy.errors import StageFailed
 from buybuddy.infra.db import Session, Subject

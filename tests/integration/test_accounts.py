@@ -11,12 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import text
 
-from buybuddy.domain.accounts import service, user_repository, user_service
+from buybuddy.domain.accounts import service
 from buybuddy.domain.accounts.access import COOKIE_NAME
 from buybuddy.domain.accounts.passwords import Passwords
 from buybuddy.domain.accounts.rules import FREE_FAILURES, SESSION_IDLE_HOURS
 from buybuddy.domain.accounts.schemas import UserEdit, UserIn
 from buybuddy.domain.accounts.tables import User
+from buybuddy.domain.accounts.users import repository as user_repository
+from buybuddy.domain.accounts.users import service as user_service
 from buybuddy.errors import BuybuddyError
 from buybuddy.infra.db import Actor, Database, new_id
 from buybuddy.infra.sealing import Sealer

@@ -18,7 +18,7 @@ from buybuddy.domain.accounts.routes import SEALED_FOR
 from buybuddy.domain.accounts.rules import FREE_FAILURES
 from buybuddy.domain.accounts.schemas import UserIn
 from buybuddy.domain.accounts.service import upstream_token
-from buybuddy.domain.accounts.user_service import create_user
+from buybuddy.domain.accounts.users.service import create_user
 from buybuddy.infra.db import Actor, Database
 from buybuddy.infra.sealing import Sealer
 from buybuddy.settings import Settings

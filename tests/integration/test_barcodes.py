@@ -11,7 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
-from buybuddy.domain.products import barcode_service, repository
+from buybuddy.domain.products import repository
+from buybuddy.domain.products.barcodes import service as barcode_service
 from buybuddy.domain.products.tables import Product
 from buybuddy.errors import Conflict, NotFound
 from buybuddy.infra.db import Actor, Database, new_id

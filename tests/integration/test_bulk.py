@@ -13,11 +13,11 @@ from buybuddy.domain.jobs.batches import BatchProgress, BatchStep, Checkpoint, r
 from buybuddy.domain.jobs.runner import JobRunner
 from buybuddy.domain.jobs.sweeping import sweep
 from buybuddy.domain.jobs.tables import Job
-from buybuddy.domain.products import bulk
-from buybuddy.domain.products.bulk import BulkOutcome
-from buybuddy.domain.products.bulk_rules import CHANGED
-from buybuddy.domain.products.bulk_schemas import Selection
-from buybuddy.domain.products.filters import ProductFilters
+from buybuddy.domain.products.bulk import service as bulk
+from buybuddy.domain.products.bulk.rules import CHANGED
+from buybuddy.domain.products.bulk.schemas import Selection
+from buybuddy.domain.products.bulk.service import BulkOutcome
+from buybuddy.domain.products.lists.filters import ProductFilters
 from buybuddy.errors import Conflict, StaleAttempt, Unavailable
 from buybuddy.flow import BATCH_STEPS, build_apply_result
 from buybuddy.infra.db import Session

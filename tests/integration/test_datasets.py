@@ -12,7 +12,7 @@ from buybuddy.connections import database_url
 from buybuddy.domain.datasets import repository, service
 from buybuddy.domain.datasets.schemas import DatasetEdit, ProductChoice
 from buybuddy.domain.datasets.tables import Dataset
-from buybuddy.domain.products.filters import ProductFilters
+from buybuddy.domain.products.lists.filters import ProductFilters
 from buybuddy.domain.products.service import StaleVersion
 from buybuddy.domain.products.tables import Product
 from buybuddy.errors import Conflict, NotFound

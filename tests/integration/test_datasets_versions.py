@@ -20,12 +20,15 @@ from typer.testing import CliRunner
 
 from buybuddy.cli import datasets as command
 from buybuddy.connections import database_url, open_storage
-from buybuddy.domain.datasets import exports, service, version_repository, versions
-from buybuddy.domain.datasets.layouts import Labelled
-from buybuddy.domain.datasets.manifests import ManifestImage, read_manifest
+from buybuddy.domain.datasets import service
+from buybuddy.domain.datasets.exports import service as exports
+from buybuddy.domain.datasets.exports.layouts import Labelled
 from buybuddy.domain.datasets.rules import SPLITS, ExportFormat, SplitPlan
 from buybuddy.domain.datasets.schemas import DatasetEdit, ProductChoice
 from buybuddy.domain.datasets.tables import DatasetVersion
+from buybuddy.domain.datasets.versions import repository as version_repository
+from buybuddy.domain.datasets.versions import service as versions
+from buybuddy.domain.datasets.versions.manifests import ManifestImage, read_manifest
 from buybuddy.domain.products.tables import Product, ProductImage
 from buybuddy.errors import Conflict, NotFound, PayloadTooLarge
 from buybuddy.infra.db import Actor, Database, new_id
@@ -291,7 +294,7 @@ async def test_tables_for_open_metric_learning_keep_its_rules(shelf: Shelf) -> N
 
 
 async def test_parquet_shards_carry_the_pictures(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("buybuddy.domain.datasets.parquet_layout.SHARD_BYTES", 700)
+    monkeypatch.setattr("buybuddy.domain.datasets.exports.parquet_layout.SHARD_BYTES", 700)
     archive = await shelf.export("parquet")
     shards = [name for name in archive.namelist() if name.startswith("data/")]
     assert len([name for name in shards if name.startswith("data/train-")]) > 1

@@ -20,8 +20,9 @@ from hypothesis import strategies as st
 from sqlalchemy import delete, text
 
 from buybuddy.connections import database_url, open_storage
-from buybuddy.domain.products import exports, repository
-from buybuddy.domain.products.filters import ProductFilters
+from buybuddy.domain.products import repository
+from buybuddy.domain.products.exports import service as exports
+from buybuddy.domain.products.lists.filters import ProductFilters
 from buybuddy.domain.products.tables import Product, ProductImage
 from buybuddy.infra.db import Database, new_id
 from buybuddy.infra.http.streaming import MOST_AT_ONCE, StreamedFile, TooManyStreams, stream_file
@@ -209,7 +210,7 @@ async def test_who_exported_what_is_written_down(http: httpx.AsyncClient, catalo
 
 
 async def test_an_export_is_one_moment_of_the_catalogue(catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("buybuddy.domain.products.export_repository.ROWS_AT_ONCE", 5)
+    monkeypatch.setattr("buybuddy.domain.products.exports.repository.ROWS_AT_ONCE", 5)
     ids = [await catalogue.add("Before") for _ in range(40)]
     everything = exports.stream_json(catalogue.db, ProductFilters(category=catalogue.category), is_lines=True)
     async with aclosing(everything) as chunks:

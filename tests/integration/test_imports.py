@@ -15,10 +15,12 @@ from sqlalchemy import text
 from buybuddy.domain.jobs.batches import BatchProgress, Checkpoint, run_batches
 from buybuddy.domain.jobs.sweeping import sweep
 from buybuddy.domain.jobs.tables import Job
-from buybuddy.domain.products import import_apply, import_repository, imports
-from buybuddy.domain.products.exports import CSV_HEADER, defused
-from buybuddy.domain.products.import_rules import ImportMode
-from buybuddy.domain.products.import_tables import ProductImport, ProductImportRow
+from buybuddy.domain.products.exports.service import CSV_HEADER, defused
+from buybuddy.domain.products.imports import apply as import_apply
+from buybuddy.domain.products.imports import repository as import_repository
+from buybuddy.domain.products.imports import service as imports
+from buybuddy.domain.products.imports.rules import ImportMode
+from buybuddy.domain.products.imports.tables import ProductImport, ProductImportRow
 from buybuddy.errors import Conflict, InvalidInput, PayloadTooLarge
 from buybuddy.infra.db import Session
 from buybuddy.infra.storage import ObjectStorage

@@ -11,9 +11,11 @@ from sqlalchemy import text
 
 from buybuddy.domain.accounts.access import COOKIE_NAME
 from buybuddy.domain.accounts.tables import LoginSession, User
-from buybuddy.domain.collaboration import lock_repository, lock_service, sweeping
-from buybuddy.domain.collaboration.lock_repository import Acquired, Lock
-from buybuddy.domain.collaboration.lock_service import LockLost
+from buybuddy.domain.collaboration import sweeping
+from buybuddy.domain.collaboration.locks import repository as lock_repository
+from buybuddy.domain.collaboration.locks import service as lock_service
+from buybuddy.domain.collaboration.locks.repository import Acquired, Lock
+from buybuddy.domain.collaboration.locks.service import LockLost
 from buybuddy.domain.collaboration.rules import LOCKED_FOR_S, Holder
 from buybuddy.errors import NotAuthenticated, ResourceLocked
 from buybuddy.infra.db import Actor, Database, new_id

@@ -6,7 +6,9 @@ import pytest
 from sqlalchemy import text
 
 from buybuddy.connections import database_url
-from buybuddy.domain.collaboration import notification_repository, notification_service, sweeping
+from buybuddy.domain.collaboration import sweeping
+from buybuddy.domain.collaboration.notifications import repository as notification_repository
+from buybuddy.domain.collaboration.notifications import service as notification_service
 from buybuddy.domain.collaboration.rules import MOST_NOTIFICATIONS, NOTIFICATIONS_KEPT_DAYS
 from buybuddy.infra.db import Database, Subject, new_id
 from buybuddy.infra.db.pages import Window

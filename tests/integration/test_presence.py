@@ -8,7 +8,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
-from buybuddy.domain.collaboration import presence_repository, presence_service, sweeping
+from buybuddy.domain.collaboration import sweeping
+from buybuddy.domain.collaboration.presence import repository as presence_repository
+from buybuddy.domain.collaboration.presence import service as presence_service
 from buybuddy.domain.collaboration.rules import MOST_TABS, SEEN_WITHIN_S, Holder, Place
 from buybuddy.infra.db import Database, new_id
 from tests.contract.test_access_roles import People, bearer, people

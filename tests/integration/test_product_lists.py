@@ -10,8 +10,10 @@ from typing import Any, get_args
 import pytest
 from sqlalchemy import text
 
-from buybuddy.domain.products import list_sql, repository, search_repository
-from buybuddy.domain.products.filters import ProductFilters, ProductSort, ProductStatus
+from buybuddy.domain.products import repository
+from buybuddy.domain.products.lists import repository as search_repository
+from buybuddy.domain.products.lists import sql as list_sql
+from buybuddy.domain.products.lists.filters import ProductFilters, ProductSort, ProductStatus
 from buybuddy.domain.products.tables import Product, ProductImage
 from buybuddy.errors import InvalidInput
 from buybuddy.infra.db import Database, new_id

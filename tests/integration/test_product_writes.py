@@ -9,7 +9,9 @@ import pytest
 from sqlalchemy import select, update
 
 from buybuddy.connections import database_url
-from buybuddy.domain.products import bulk_writes, image_service, service
+from buybuddy.domain.products import service
+from buybuddy.domain.products.bulk import writes as bulk_writes
+from buybuddy.domain.products.images import service as image_service
 from buybuddy.domain.products.schemas import ProductEdit
 from buybuddy.domain.products.tables import Product, ProductImage
 from buybuddy.domain.videos.tables import Video

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from buybuddy.domain.datasets.layouts import category_cell
-from buybuddy.domain.datasets.manifests import domain_of
+from buybuddy.domain.datasets.exports.layouts import category_cell
 from buybuddy.domain.datasets.rules import SPLITS, SplitPlan, check_ratios, cut_splits, place_of, split_sizes
+from buybuddy.domain.datasets.versions.manifests import domain_of
 from buybuddy.errors import InvalidInput
 
 PRODUCTS = st.lists(st.uuids(), unique=True, max_size=200)

@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from openpyxl import Workbook
 
-from buybuddy.domain.products.bulk_rules import TEXT_FIELDS
-from buybuddy.domain.products.bulk_schemas import BulkChanges
-from buybuddy.domain.products.exports import defused
-from buybuddy.domain.products.import_files import read_rows
-from buybuddy.domain.products.import_rules import (
+from buybuddy.domain.products.bulk.rules import TEXT_FIELDS
+from buybuddy.domain.products.bulk.schemas import BulkChanges
+from buybuddy.domain.products.exports.service import defused
+from buybuddy.domain.products.imports.files import read_rows
+from buybuddy.domain.products.imports.rules import (
     Cell,
     Columns,
     ParsedRow,

@@ -9,7 +9,7 @@ import psycopg
 
 from buybuddy.benchmarks.made_up_words import NOUNS
 from buybuddy.benchmarks.seed import VOCABULARY
-from buybuddy.domain.products.filters import ProductSort, ProductStatus
+from buybuddy.domain.products.lists.filters import ProductSort, ProductStatus
 
 LIST = "/api/v1/products"
 OTHERS = ("dashboard", "videos", "videos/queue", "jobs", "jobs/queue-status", "datasets", "audit", "notifications")

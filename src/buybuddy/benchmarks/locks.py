@@ -16,7 +16,8 @@ from sqlalchemy.dialects.postgresql import psycopg as dialect
 from buybuddy.benchmarks.http_load import percentile
 from buybuddy.benchmarks.report import BenchmarkReport
 from buybuddy.domain.accounts.tables import LoginSession, User
-from buybuddy.domain.collaboration import lock_repository, lock_service
+from buybuddy.domain.collaboration.locks import repository as lock_repository
+from buybuddy.domain.collaboration.locks import service as lock_service
 from buybuddy.domain.collaboration.rules import Holder
 from buybuddy.infra.db import Actor, Database, Session, new_id
 from buybuddy.infra.db.database import database_now

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from buybuddy.domain.accounts import repository, user_repository
+from buybuddy.domain.accounts import repository
 from buybuddy.domain.accounts.key_service import create_console_key, emit_account
 from buybuddy.domain.accounts.passwords import Passwords
 from buybuddy.domain.accounts.rules import Role, block_s, hash_secret, new_password, new_secret
 from buybuddy.domain.accounts.tables import LoginSession, User
+from buybuddy.domain.accounts.users import repository as user_repository
 from buybuddy.errors import BuybuddyError, InvalidInput, LoginThrottled, NotAuthenticated, NotFound
 from buybuddy.infra.clients.buybuddy_sign_in import BuybuddySignIn
 from buybuddy.infra.db import Actor, Database, Session, Subject, new_id, record_audit

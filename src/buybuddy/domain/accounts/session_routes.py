@@ -4,9 +4,10 @@ import uuid
 
 from fastapi import APIRouter
 
-from buybuddy.domain.accounts import repository, user_service
+from buybuddy.domain.accounts import repository
 from buybuddy.domain.accounts.access import Viewer
 from buybuddy.domain.accounts.schemas import LoginSessionOut, SessionsEnded
+from buybuddy.domain.accounts.users import service as user_service
 from buybuddy.errors import NotFound
 from buybuddy.infra.db.pages import BadCursor
 from buybuddy.infra.http import Page, SessionDep, WindowQuery, page_of, refusals

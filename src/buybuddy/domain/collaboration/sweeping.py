@@ -1,6 +1,8 @@
 """What ended by itself; run by every worker every few seconds."""
 
-from buybuddy.domain.collaboration import lock_service, notification_repository, presence_service
+from buybuddy.domain.collaboration.locks import service as lock_service
+from buybuddy.domain.collaboration.notifications import repository as notification_repository
+from buybuddy.domain.collaboration.presence import service as presence_service
 from buybuddy.infra.db import Session
 
 

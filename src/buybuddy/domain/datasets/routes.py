@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 
 from buybuddy.domain.accounts.access import Engineer, Viewer
-from buybuddy.domain.collaboration.lock_service import LockLost
+from buybuddy.domain.collaboration.locks.service import LockLost
 from buybuddy.domain.collaboration.tabs import LockToken
 from buybuddy.domain.datasets import repository, service
 from buybuddy.domain.datasets.schemas import (

@@ -9,7 +9,7 @@ from sqlalchemy import Row
 
 from buybuddy.domain.datasets.repository import ImageCounts
 from buybuddy.domain.datasets.tables import Dataset
-from buybuddy.domain.products.filters import ProductFilters
+from buybuddy.domain.products.lists.filters import ProductFilters
 from buybuddy.domain.products.schemas import ProductRow
 from buybuddy.infra.http import Page, Platform
 

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from sqlalchemy import Select
 from sqlalchemy.exc import IntegrityError
 
-from buybuddy.domain.collaboration.lock_service import check_lock
+from buybuddy.domain.collaboration.locks.service import check_lock
 from buybuddy.domain.datasets import repository
 from buybuddy.domain.datasets.repository import ImageCounts
 from buybuddy.domain.datasets.schemas import AddedOut, DatasetEdit, ProductChoice
 from buybuddy.domain.datasets.tables import Dataset
-from buybuddy.domain.products import search_repository
-from buybuddy.domain.products.filters import ProductFilters
+from buybuddy.domain.products.lists import repository as search_repository
+from buybuddy.domain.products.lists.filters import ProductFilters
 from buybuddy.domain.products.service import StaleVersion
 from buybuddy.errors import Conflict, NotFound
 from buybuddy.infra.db import Actor, Session, Subject, emit, record_audit, throw_away

@@ -2,7 +2,9 @@
 
 from typing import Any
 
-from buybuddy.domain.products import barcode_repository, barcode_service, repository
+from buybuddy.domain.products import repository
+from buybuddy.domain.products.barcodes import repository as barcode_repository
+from buybuddy.domain.products.barcodes import service as barcode_service
 from buybuddy.domain.products.schemas import ProductNew
 from buybuddy.domain.products.service import product_label
 from buybuddy.domain.products.tables import Product

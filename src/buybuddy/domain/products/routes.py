@@ -6,12 +6,15 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from buybuddy.domain.accounts.access import Operator, Viewer
-from buybuddy.domain.collaboration.lock_service import LockLost
+from buybuddy.domain.collaboration.locks.service import LockLost
 from buybuddy.domain.collaboration.tabs import LockToken
-from buybuddy.domain.products import bulk_writes, creation, image_routes, search_repository, service
+from buybuddy.domain.products import creation, service
 from buybuddy.domain.products.answers import show_product, shown_when_stale
-from buybuddy.domain.products.barcode_service import BarcodeTaken
-from buybuddy.domain.products.filters import ProductFilters, ProductSort, ProductStatus
+from buybuddy.domain.products.barcodes.service import BarcodeTaken
+from buybuddy.domain.products.bulk import writes as bulk_writes
+from buybuddy.domain.products.images import routes as image_routes
+from buybuddy.domain.products.lists import repository as search_repository
+from buybuddy.domain.products.lists.filters import ProductFilters, ProductSort, ProductStatus
 from buybuddy.domain.products.schemas import (
     CategoryOut,
     ProductEdit,

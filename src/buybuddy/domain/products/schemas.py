@@ -8,9 +8,9 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 from pydantic_core import to_json
 
-from buybuddy.domain.products.bulk_rules import TEXT_FIELDS, text_or_none
-from buybuddy.domain.products.filters import ProductStatus
-from buybuddy.domain.products.search_repository import ProductPage
+from buybuddy.domain.products.bulk.rules import TEXT_FIELDS, text_or_none
+from buybuddy.domain.products.lists.filters import ProductStatus
+from buybuddy.domain.products.lists.repository import ProductPage
 from buybuddy.domain.products.tables import Product, ProductImage
 from buybuddy.domain.videos.schemas import VideoOut
 from buybuddy.infra.db.pages import Window

@@ -6,10 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from buybuddy.domain.activity import repository as activity_repository
-from buybuddy.domain.collaboration.lock_service import check_lock
+from buybuddy.domain.collaboration.locks.service import check_lock
 from buybuddy.domain.jobs.tables import Job
-from buybuddy.domain.products import repository, search_repository
-from buybuddy.domain.products.filters import ProductFilters
+from buybuddy.domain.products import repository
+from buybuddy.domain.products.lists import repository as search_repository
+from buybuddy.domain.products.lists.filters import ProductFilters
 from buybuddy.domain.products.schemas import FacetOut, ProductEdit, ProductFacetsOut
 from buybuddy.domain.products.tables import Product, ProductImage
 from buybuddy.domain.videos import repository as videos_repository

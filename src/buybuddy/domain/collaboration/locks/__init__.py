@@ -1,0 +1,1 @@
+"""Exclusive locks with fencing tokens."""

@@ -1,0 +1,1 @@
+"""What a user is to know, until they have read it."""

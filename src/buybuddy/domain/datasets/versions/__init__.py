@@ -1,0 +1,1 @@
+"""Frozen versions of a dataset: their manifests, splits and hashes."""

@@ -1,0 +1,1 @@
+"""The barcodes of a product: added, removed, one of them primary."""

@@ -1,0 +1,1 @@
+"""Products as ZIP, CSV and JSON, made while they are sent."""

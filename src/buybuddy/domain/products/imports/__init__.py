@@ -1,0 +1,1 @@
+"""Tables of products that people bring: previewed row by row, then applied."""

@@ -1,0 +1,1 @@
+"""Lists of products: filtered, searched, sorted, counted, at a million of them."""

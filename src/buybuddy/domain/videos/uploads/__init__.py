@@ -1,0 +1,1 @@
+"""Videos that arrive in pieces (tus)."""
