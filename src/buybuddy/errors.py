@@ -15,7 +15,8 @@ BuybuddyError
 ├── PayloadTooLarge         413
 ├── Misconfigured           500  a setting or an installed part is missing or wrong
 ├── Unavailable             503  retryable: database, storage or a stage process cannot be reached now
-│   └── StageCrashed        503  the stage process died (killed, out of memory)
+│   ├── StageCrashed        503  the stage process died (killed, out of memory)
+│   └── StorageFull         507  no room is left where something was to be stored
 ├── StageFailed             500  a stage gave up for a reason that the next attempt would meet again
 └── StageCancelled          409  the stage stopped because it was asked to
 """
@@ -109,6 +110,11 @@ class Unavailable(BuybuddyError):
 
 class StageCrashed(Unavailable):
     code = "STAGE_CRASHED"
+
+
+class StorageFull(Unavailable):
+    code = "STORAGE_FULL"
+    http_status = 507
 
 
 class StageFailed(BuybuddyError):

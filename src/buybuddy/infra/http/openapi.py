@@ -5,7 +5,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from buybuddy.errors import InvalidInput, NotAllowed, NotAuthenticated, PayloadTooLarge, Unavailable
+from buybuddy.errors import InvalidInput, NotAllowed, NotAuthenticated, PayloadTooLarge, StorageFull, Unavailable
 from buybuddy.infra.db.pages import BadCursor
 from buybuddy.infra.http.example_values import example_of
 from buybuddy.infra.http.problems import MEDIA_TYPE, VALIDATION_FAILED, Problem, describe_problem
@@ -97,7 +97,7 @@ def _add_problems(operation: Json, *, is_public: bool) -> None:
     if "requestBody" in operation:
         problems += [PayloadTooLarge]
         if any(kind.startswith("multipart/") for kind in operation["requestBody"]["content"]):
-            problems += [InvalidInput]
+            problems += [InvalidInput, StorageFull]
     wanted = [(problem.http_status, problem.code) for problem in problems]
     if parameters or "requestBody" in operation:
         wanted.append((422, VALIDATION_FAILED))
@@ -107,7 +107,7 @@ def _add_problems(operation: Json, *, is_public: bool) -> None:
         codes = list(known["content"][MEDIA_TYPE]["examples"])
         if code not in codes:
             responses[str(status)] = describe_problem(status, [*codes, code])
-    for status in {"429", "503"} & responses.keys():
+    for status in {"429", "503", "507"} & responses.keys():
         responses[status]["headers"] = {"Retry-After": RETRY_AFTER}
     responses["default"] = describe_problem(500, ["INTERNAL"]) | {"description": "Any other problem (RFC 9457)."}
     operation["responses"] = dict(sorted(responses.items()))

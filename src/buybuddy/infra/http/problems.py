@@ -10,8 +10,9 @@ from prometheus_client import Counter
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
-from buybuddy.errors import BuybuddyError, QueueFull
+from buybuddy.errors import BuybuddyError, QueueFull, StorageFull
 from buybuddy.infra.http.answer_headers import REQUEST_ID_HEADER
+from buybuddy.infra.storage import is_full
 
 MEDIA_TYPE = "application/problem+json"
 VALIDATION_FAILED = "VALIDATION_FAILED"
@@ -33,6 +34,7 @@ EXAMPLE_DETAILS = {
     "BAD_CURSOR": "This cursor is not one of this list.",
     "PRECONDITION_REQUIRED": "Say which version was edited: `version` in the body, or If-Match.",
     "UNAVAILABLE": "The database cannot be reached now.",
+    "STORAGE_FULL": "There is no room left for this; free some, then try again.",
     "PAYLOAD_TOO_LARGE": "The file is larger than 40 MiB.",
     "INTERNAL": "Something went wrong here; the log has the details.",
 }
@@ -116,10 +118,20 @@ def add_problem_handlers(app: FastAPI) -> None:
             detail += f"; and {len(found) - MOST_ERRORS} more"
         return problem_response(422, VALIDATION_FAILED, detail, errors=errors)
 
+    @app.exception_handler(OSError)
+    async def disk(request: Request, error: BaseException) -> JSONResponse:
+        if not is_full(error):
+            raise error  # to what answers the unforeseen
+        full = StorageFull("There is no room left for temporary files; free some, then try again.")
+        full.__cause__ = error
+        return await known(request, full)
+
     @app.exception_handler(HTTPException)
-    async def from_framework(_: Request, error: HTTPException) -> JSONResponse:
+    async def from_framework(request: Request, error: HTTPException) -> JSONResponse:
         if isinstance(error.__cause__, BuybuddyError):  # raised while the body came in: see BodyGuard
             return problem_of(error.__cause__)
+        if error.__cause__ is not None and is_full(error.__cause__):  # a file of the form did not fit
+            return await disk(request, error.__cause__)
         code = FRAMEWORK_CODES.get(error.status_code, "HTTP_ERROR")
         return problem_response(error.status_code, code, str(error.detail), dict(error.headers or {}))
 

@@ -1,6 +1,8 @@
 """Put, get, list and delete objects."""
 
+import errno
 import hashlib
+import re
 import shutil
 import uuid
 from collections import deque
@@ -16,12 +18,15 @@ from obstore.exceptions import NotFoundError as ObjectMissing
 from obstore.store import LocalStore, ObjectStore, from_url
 from prometheus_client import Counter
 
-from buybuddy.errors import NotFound, Unavailable
+from buybuddy.errors import NotFound, StorageFull, Unavailable
 from buybuddy.infra.storage.keys import checked_key
 
 READ_CHUNK_BYTES = 1024 * 1024
 READ_AT_ONCE = 16
 WRITE_AT_ONCE = 4  # parts of 5 MB that one file may have in memory
+
+# What obstore says of a full disk or quota of its own machine, and S3 servers of theirs (MinIO: XMinioStorageFull).
+_SAYS_FULL = re.compile(rf"os error (?:{errno.ENOSPC}|{errno.EDQUOT})\b|StorageFull")
 
 ERRORS = Counter("buybuddy_storage_errors_total", "Calls that storage did not do or answer", ["call"])
 
@@ -36,14 +41,23 @@ class StoredObject(NamedTuple):
 
 @contextmanager
 def _asking(call: str, key: str) -> Iterator[None]:
-    """Turn what storage and disk raise into errors of ours. Raises: NotFound, Unavailable."""
+    """Turn what storage and disk raise into errors of ours. Raises: NotFound, Unavailable, StorageFull."""
     try:
         yield
     except (ObjectMissing, FileNotFoundError):
         raise NotFound(f"There is no object {key} in storage.") from None
     except (BaseError, OSError) as error:
         ERRORS.labels(call).inc()
+        if is_full(error):
+            raise StorageFull(f"There is no room left to {call} {key}; free some, then try again.") from error
         raise Unavailable(f"Storage did not {call} {key}: {error}") from error
+
+
+def is_full(error: BaseException) -> bool:
+    """Tell whether a call failed for want of room: of the disk, of a quota, or of a remote storage."""
+    if isinstance(error, OSError):
+        return error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return isinstance(error, BaseError) and _SAYS_FULL.search(str(error)) is not None
 
 
 class ObjectStorage:
@@ -64,13 +78,13 @@ class ObjectStorage:
             self._store = from_url(url)
 
     def put(self, key: str, data: bytes) -> StoredObject:
-        """Store the bytes; on local disk through a temporary file and a rename. Raises: Unavailable."""
+        """Store the bytes; on local disk through a temporary file and a rename. Raises: Unavailable, StorageFull."""
         with _asking("store", key):
             obstore.put(self._store, checked_key(key), data)
         return StoredObject(key, len(data), hashlib.sha256(data).hexdigest())
 
     async def put_stream(self, key: str, file: BinaryIO | AsyncIterator[bytes]) -> None:
-        """Store a file of any size, in parts. Raises: Unavailable."""
+        """Store a file of any size, in parts. Raises: Unavailable, StorageFull."""
         with _asking("store", key):
             await obstore.put_async(self._store, checked_key(key), file, max_concurrency=WRITE_AT_ONCE)
 
@@ -150,7 +164,7 @@ class ObjectStorage:
                 yield bytes(chunk)
 
     def check_writable(self) -> None:
-        """Write and remove a small object. Raises: Unavailable."""
+        """Write and remove a small object. Raises: Unavailable, StorageFull."""
         key = f"exports/checks/{uuid.uuid4()}"
         self.put(key, b"ok")
         self.delete_one(key)

@@ -13,7 +13,7 @@ from buybuddy.domain.datasets.rules import ExportFormat
 from buybuddy.domain.datasets.versions import repository as version_repository
 from buybuddy.domain.datasets.versions import service as versions
 from buybuddy.domain.datasets.versions.schemas import VerificationOut, VersionCreate, VersionOut
-from buybuddy.errors import InvalidInput, NotFound, PayloadTooLarge
+from buybuddy.errors import InvalidInput, NotFound, PayloadTooLarge, StorageFull
 from buybuddy.infra.db.pages import BadCursor
 from buybuddy.infra.http import Page, PlatformDep, SessionDep, WindowQuery, page_of, refusals
 from buybuddy.infra.http.streaming import StreamedFile, TooManyStreams, stream_file
@@ -36,7 +36,7 @@ ZIP_ANSWER: dict[int | str, dict[str, Any]] = {
     "/{dataset_id}/versions",
     operation_id="freezeDataset",
     status_code=201,
-    responses=refusals(InvalidInput, NotFound, versions.NothingToFreeze, PayloadTooLarge),
+    responses=refusals(InvalidInput, NotFound, versions.NothingToFreeze, PayloadTooLarge, StorageFull),
 )
 async def freeze_dataset(
     dataset_id: uuid.UUID, body: VersionCreate, principal: Engineer, platform: PlatformDep
@@ -96,7 +96,9 @@ async def verify_dataset_version(
     operation_id="exportDataset",
     response_class=StreamingResponse,
     responses=ZIP_ANSWER
-    | refusals(NotFound, versions.NothingToFreeze, versions.ManifestDamaged, PayloadTooLarge, TooManyStreams),
+    | refusals(
+        NotFound, versions.NothingToFreeze, versions.ManifestDamaged, PayloadTooLarge, TooManyStreams, StorageFull
+    ),
 )
 async def export_dataset(
     dataset_id: uuid.UUID,

@@ -25,6 +25,7 @@ from buybuddy.errors import (
     NotFound,
     PayloadTooLarge,
     ResourceLocked,
+    StorageFull,
     UnreadableMedia,
 )
 from buybuddy.infra.http import PlatformDep, SessionDep, refusals
@@ -169,7 +170,14 @@ async def get_upload(upload_id: uuid.UUID, principal: Operator, session: Session
     openapi_extra=_PIECE,
     responses=_empty(204, "Kept up to Upload-Offset.", "Upload-Offset", "Upload-Expires")
     | refusals(
-        NotFound, Conflict, PayloadTooLarge, ResourceLocked, WrongContentType, UnreadableMedia, UnsupportedTusVersion
+        NotFound,
+        Conflict,
+        PayloadTooLarge,
+        ResourceLocked,
+        WrongContentType,
+        UnreadableMedia,
+        UnsupportedTusVersion,
+        StorageFull,
     ),
 )
 async def append_to_upload(
