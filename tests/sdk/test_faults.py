@@ -19,6 +19,7 @@ from buybuddy_sdk import (
     ConnectionFailed,
     DeadlineExceeded,
     DownloadBroken,
+    InvalidInput,
     Options,
     QueueFull,
     RateLimited,
@@ -232,6 +233,28 @@ async def test_many_calls_at_once_share_one_client() -> None:
             *(client.products.list(search=str(n)).to_list() for n in range(40)), return_exceptions=True
         )
     assert sum(found == [] for found in lists) >= 38, lists
+
+
+@pytest.mark.parametrize(
+    "url", ["127.0.0.1:8104", "localhost:8104", "here", "ftp://here", "http://", "http://here:port", "http://a b", ""]
+)
+def test_what_is_no_address_is_refused_before_anything_is_sent(url: str) -> None:
+    with pytest.raises(InvalidInput, match="is no address of a platform"):
+        Client(url)
+
+
+def test_the_address_of_the_api_is_explained_and_a_slash_at_the_end_does_no_harm() -> None:
+    with pytest.raises(InvalidInput, match=r"own address, https://here/shop\.$"):
+        Client("https://here/shop/api/v1/")
+    with Client("http://here:8000/") as client:
+        assert client.url == "http://here:8000"
+
+
+@pytest.mark.parametrize("key", ["bbk_ü", "bbk_x\n", "bbk x"])
+def test_a_key_that_no_header_can_carry_is_refused_and_not_repeated(key: str) -> None:
+    with pytest.raises(InvalidInput, match="The API key holds") as refused:
+        Client("http://here", key)
+    assert key not in str(refused.value)
 
 
 @given(st.text(alphabet="adetv:in \n0123{}\"'", max_size=200))

@@ -10,6 +10,7 @@ import typer
 from rich.table import Table
 
 from buybuddy.benchmarks.report import BenchmarkReport
+from buybuddy.cli.environment import read_settings
 from buybuddy.cli.output import JsonOption, err, out, print_json
 
 NAMES = ("video", "retrieval", "api", "export", "queue")
@@ -25,6 +26,7 @@ def bench(
     """Measure one part of the platform against the plain way of doing it, in the same run."""
     if name not in NAMES:
         raise typer.BadParameter(f"there is no benchmark {name}; there are {', '.join(NAMES)}", param_hint="NAME")
+    read_settings()  # says what is wrong with them before anything is measured
     with tempfile.TemporaryDirectory(prefix="buybuddy-bench-") as scratch, err.status(f"measuring {name} ..."):
         reports: list[BenchmarkReport] = pkgutil.resolve_name(RUNS)[name](Path(scratch), is_short)
     if not reports:

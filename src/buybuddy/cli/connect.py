@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from buybuddy.cli.environment import read_settings
 from buybuddy.cli.output import err
 from buybuddy.connections import open_storage
 from buybuddy.errors import Misconfigured
@@ -21,10 +22,10 @@ def connect(server: str | None) -> Iterator[Client]:
 
     Raises: Misconfigured, Unavailable.
     """
-    settings = Settings()
+    settings = read_settings()
     server = server or settings.server_url
-    if server is not None:
-        if settings.api_key is None:
+    if server:
+        if settings.api_key is None or not settings.api_key.get_secret_value():
             raise Misconfigured("Set BUYBUDDY_API_KEY to a key of that server (Settings, API keys).")
         with Client(server, settings.api_key.get_secret_value()) as client:
             yield client
@@ -51,5 +52,5 @@ def cli_key(settings: Settings) -> str:
 
 def local_folder(prefix: str) -> str | None:
     """Return the folder of this machine that holds the objects below a prefix; None when storage is elsewhere."""
-    root = open_storage(Settings()).local_root
+    root = open_storage(read_settings()).local_root
     return str(root / prefix) if root is not None else None

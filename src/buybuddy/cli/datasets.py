@@ -10,7 +10,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from buybuddy.cli.connect import connect
-from buybuddy.cli.output import JsonOption, ServerOption, err, out, print_json
+from buybuddy.cli.output import JsonOption, ServerOption, check_folder_of, err, out, print_json
 from buybuddy.domain.datasets.rules import ExportFormat
 from buybuddy.errors import InvalidInput, NotFound
 from buybuddy_sdk import Client
@@ -121,6 +121,7 @@ def export(
     as_json: JsonOption = False,
 ) -> None:
     """Write a dataset as a ZIP for machine-learning tools."""
+    check_folder_of(output)
     with connect(server) as client:
         client.datasets.export(_find(client, dataset), format=form, version=version, to=output)
     n_bytes = output.stat().st_size

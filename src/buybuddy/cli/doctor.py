@@ -12,7 +12,8 @@ import av
 import httpx
 import typer
 
-from buybuddy.cli.output import JsonOption, out, print_json
+from buybuddy.cli.environment import read_settings
+from buybuddy.cli.output import JsonOption, explain_os_error, out, print_json
 from buybuddy.connections import database_url, open_storage
 from buybuddy.errors import BuybuddyError, Misconfigured
 from buybuddy.infra.embedded_postgres import EmbeddedPostgres
@@ -34,7 +35,11 @@ class Finding:
 
 def doctor(as_json: JsonOption = False) -> None:
     """Say what works on this machine and what is missing."""
-    findings = [_guarded(name, check) for name, check in CHECKS.items()]
+    try:
+        settings = read_settings()
+        findings = [_guarded(name, check, settings) for name, check in CHECKS.items()]
+    except Misconfigured as error:
+        findings = [Finding("Settings", False, error.detail)]
     if as_json:
         print_json({"ok": all(f.is_ok or not f.is_needed for f in findings), "findings": [asdict(f) for f in findings]})
     else:
@@ -45,11 +50,13 @@ def doctor(as_json: JsonOption = False) -> None:
         raise typer.Exit(1)
 
 
-def _guarded(name: str, check: Callable[[Settings], Finding]) -> Finding:
+def _guarded(name: str, check: Callable[[Settings], Finding], settings: Settings) -> Finding:
     try:
-        return check(Settings())
-    except (BuybuddyError, OSError) as error:
-        return Finding(name, False, getattr(error, "detail", str(error)))
+        return check(settings)
+    except BuybuddyError as error:
+        return Finding(name, False, error.detail)
+    except OSError as error:
+        return Finding(name, False, explain_os_error(error))
 
 
 def _python(_: Settings) -> Finding:

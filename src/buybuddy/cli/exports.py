@@ -7,8 +7,7 @@ from typing import Annotated
 import typer
 
 from buybuddy.cli.connect import connect
-from buybuddy.cli.output import JsonOption, ServerOption, err, out, print_json
-from buybuddy.errors import InvalidInput
+from buybuddy.cli.output import JsonOption, ServerOption, check_folder_of, err, out, print_json
 
 
 class ExportFormat(StrEnum):
@@ -28,8 +27,7 @@ def export_products(
     as_json: JsonOption = False,
 ) -> None:
     """Write the catalogue, or what of it matches, into one file; a file that broke off is not kept."""
-    if not to.resolve().parent.is_dir():
-        raise InvalidInput(f"There is no folder {to.resolve().parent}; make it first.")
+    check_folder_of(to)
     filters = {"search": search, "status": status, "category": category}
     with connect(server) as client, err.status(f"writing {to} ..."):
         if form == ExportFormat.zip:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from buybuddy.cli import accounts, bench, datasets, demo, doctor, exports, imports, products, search, seed, up, videos
-from buybuddy.cli.output import report_errors
+from buybuddy.cli.output import explain_os_error, report_error
 from buybuddy.errors import BuybuddyError
 from buybuddy_sdk import BuybuddyError as RefusedCall
 
@@ -49,10 +49,13 @@ def root(
 
 
 def main() -> None:
-    """Run the command line; a known error is one sentence and exit code 1, SIGTERM ends as cleanly as Ctrl-C."""
+    """Run the command line; what went wrong is one sentence and exit code 1, SIGTERM ends as cleanly as Ctrl-C."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         app()
     except (BuybuddyError, RefusedCall) as error:
-        report_errors(error)
+        report_error(error.detail)
+        raise SystemExit(1) from None
+    except OSError as error:  # a file or folder that cannot be read or written
+        report_error(explain_os_error(error))
         raise SystemExit(1) from None

@@ -2,14 +2,15 @@
 
 import json
 import sys
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from pydantic import BaseModel
 from rich.console import Console
+from rich.markup import escape
 
-from buybuddy.errors import BuybuddyError
-from buybuddy_sdk import BuybuddyError as RefusedCall
+from buybuddy.errors import InvalidInput
 
 out = Console(soft_wrap=True)
 err = Console(stderr=True, soft_wrap=True)
@@ -34,6 +35,19 @@ def plain(document: Any) -> Any:
     return [plain(item) for item in document] if isinstance(document, list) else document
 
 
-def report_errors(error: BuybuddyError | RefusedCall) -> None:
+def report_error(sentence: str) -> None:
     """Say what went wrong in one sentence."""
-    err.print(f"[bold red]error:[/] {error.detail}", highlight=False)
+    err.print(f"[bold red]error:[/] {escape(sentence)}", highlight=False)
+
+
+def explain_os_error(error: OSError) -> str:
+    """Return a sentence that names the file, where there is one, and the reason."""
+    reason = error.strerror or str(error) or type(error).__name__
+    return f"{reason}." if error.filename is None else f"{error.filename} cannot be used: {reason}."
+
+
+def check_folder_of(file: Path) -> None:
+    """Raises: InvalidInput when the folder that a file is to be written into is not there."""
+    folder = file.resolve().parent
+    if not folder.is_dir():
+        raise InvalidInput(f"There is no folder {folder}; make it first.")

@@ -6,10 +6,10 @@ import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from buybuddy.benchmarks.seed import CatalogueSize, seed_catalogue
+from buybuddy.cli.environment import read_settings
 from buybuddy.cli.output import err, out
 from buybuddy.connections import database_url
 from buybuddy.errors import InvalidInput
-from buybuddy.settings import Settings
 from buybuddy.supervisor import Supervisor, find_running
 
 
@@ -25,7 +25,7 @@ def seed(
     size = CatalogueSize(n_products, n_barcodes or n_products * 13 // 10, n_images or n_products * 5)
     if not size.n_products <= size.n_barcodes <= 2 * size.n_products:
         raise InvalidInput("A product has one or two barcodes: say as many barcodes as products, up to twice as many.")
-    settings = Settings()
+    settings = read_settings()
     if settings.database_url is not None or find_running(settings) is not None:
         _seed(database_url(settings), size)
         return

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from buybuddy.cli.connect import cli_key
+from buybuddy.cli.environment import read_settings
 from buybuddy.cli.output import err, out
 from buybuddy.demo import DemoReport, run_demo
 from buybuddy.domain.accounts.service import ADMIN_USERNAME
@@ -22,7 +23,7 @@ def up(
     ] = False,
 ) -> None:
     """Start the database, the API, the pages and a worker; Ctrl-C stops all of it."""
-    settings = Settings()
+    settings = read_settings()
     stopping = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopping.set())

@@ -10,6 +10,7 @@ from typing import Any, Self
 
 import httpx
 
+from buybuddy_sdk._address import checked_token, checked_url
 from buybuddy_sdk._async.accounts import AsyncApiKeys, AsyncAudit, AsyncAuth, AsyncUsers
 from buybuddy_sdk._async.collaboration import AsyncLocks, AsyncNotifications, AsyncPresence
 from buybuddy_sdk._async.datasets import AsyncDatasets
@@ -37,6 +38,7 @@ class AsyncClient:
         api_key: `bbk_...`; without one, sign in with `client.auth.login`.
         options: timeouts, deadline and retries; see `with_options`.
         transport: how httpx sends; for tests and proxies.
+    Raises: InvalidInput when the address or the key can be none.
     """
 
     def __init__(
@@ -47,8 +49,9 @@ class AsyncClient:
         options: Options | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
+        url, api_key = checked_url(url), checked_token(api_key) if api_key else None
         http = httpx.AsyncClient(
-            base_url=url.rstrip("/"),
+            base_url=url,
             headers={"User-Agent": f"buybuddy-sdk/{VERSION}"},
             cookies=None,
             transport=transport,

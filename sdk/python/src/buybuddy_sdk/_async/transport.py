@@ -9,13 +9,13 @@ from typing import Any, TypeVar
 import httpx
 from pydantic import BaseModel, ValidationError
 
+from buybuddy_sdk._address import API_PREFIX, checked_token
 from buybuddy_sdk._files import FilePath, Form, OnBytes, PartFile
 from buybuddy_sdk._pauses import async_sleep
 from buybuddy_sdk._progress import open_bars
 from buybuddy_sdk._retry import Options, Tries
 from buybuddy_sdk.errors import DownloadBroken, ServerError
 
-API_PREFIX = "/api/v1"
 TRANSFER_SILENCE_S = 300.0
 REPEATABLE = frozenset({"GET", "HEAD", "PUT", "DELETE"})
 
@@ -71,11 +71,11 @@ class AsyncTransport:
         return str(self.http.base_url).rstrip("/")
 
     def use_token(self, token: str | None) -> None:
-        """Sign calls with a token from now on, or with none."""
+        """Sign calls with a token from now on, or with none. Raises: InvalidInput."""
         if token is None:
             self.http.headers.pop("Authorization", None)
         else:
-            self.http.headers["Authorization"] = f"Bearer {token}"
+            self.http.headers["Authorization"] = f"Bearer {checked_token(token)}"
 
     async def get(self, model: type[ModelT], path: str, **params: object) -> ModelT:
         """Read one document."""

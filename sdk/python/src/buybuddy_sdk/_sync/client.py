@@ -11,6 +11,7 @@ from typing import Any, Self
 
 import httpx
 
+from buybuddy_sdk._address import checked_token, checked_url
 from buybuddy_sdk._files import FilePath, Form
 from buybuddy_sdk._retry import Options
 from buybuddy_sdk._sync.accounts import ApiKeys, Audit, Auth, Users
@@ -38,6 +39,7 @@ class Client:
         api_key: `bbk_...`; without one, sign in with `client.auth.login`.
         options: timeouts, deadline and retries; see `with_options`.
         transport: how httpx sends; for tests and proxies.
+    Raises: InvalidInput when the address or the key can be none.
     """
 
     def __init__(
@@ -48,8 +50,9 @@ class Client:
         options: Options | None = None,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
+        url, api_key = checked_url(url), checked_token(api_key) if api_key else None
         http = httpx.Client(
-            base_url=url.rstrip("/"),
+            base_url=url,
             headers={"User-Agent": f"buybuddy-sdk/{VERSION}"},
             cookies=None,
             transport=transport,
