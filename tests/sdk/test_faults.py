@@ -250,6 +250,12 @@ def test_the_address_of_the_api_is_explained_and_a_slash_at_the_end_does_no_harm
         assert client.url == "http://here:8000"
 
 
+def test_the_environment_names_the_platform_as_the_command_line_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BUYBUDDY_SERVER", "https://shop.example")
+    with Client.from_env() as client:
+        assert client.url == "https://shop.example"
+
+
 @pytest.mark.parametrize("key", ["bbk_ü", "bbk_x\n", "bbk x"])
 def test_a_key_that_no_header_can_carry_is_refused_and_not_repeated(key: str) -> None:
     with pytest.raises(InvalidInput, match="The API key holds") as refused:
