@@ -83,6 +83,8 @@ def call(method: Callable[..., Any], values: dict[str, Any]) -> None:
             method = _with_first(method, values["file"])
         elif parameter.kind is parameter.VAR_KEYWORD:
             given["status"] = "ready"
+        elif name == "status":  # one of the filters, without which nothing would be chosen
+            given[name] = "ready"
         elif parameter.default is parameter.empty:
             given[name] = values[name]
     answer = method(**given)

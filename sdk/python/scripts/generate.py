@@ -45,8 +45,9 @@ MODEL_OPTIONS = (
     "--use-title-as-name", "--collapse-root-models", "--formatters=builtin",
 )  # fmt: skip
 RENAMED = {
-    "async_sleep": "sleep", "asynccontextmanager": "contextmanager", "aclose": "close", "aread": "read",
-    "aiter_bytes": "iter_bytes", "aiter_lines": "iter_lines", "anext": "next", "_async": "_sync",
+    "async_sleep": "sleep", "async_in_thread": "in_this_thread", "asynccontextmanager": "contextmanager",
+    "aclose": "close", "aread": "read", "aiter_bytes": "iter_bytes", "aiter_lines": "iter_lines",
+    "anext": "next", "_async": "_sync",
     "__aenter__": "__enter__", "__aexit__": "__exit__", "__aiter__": "__iter__", "__anext__": "__next__",
 }  # fmt: skip
 

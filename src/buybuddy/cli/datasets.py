@@ -74,9 +74,8 @@ def add(
     as_json: JsonOption = False,
 ) -> None:
     """Put products into a dataset: named ones, or all that filters find."""
-    filters = {"search": search, "status": status, "category": category}
-    filters = {name: value for name, value in filters.items() if value is not None}
-    if [bool(product_ids), bool(filters), everything].count(True) != 1:
+    has_filters = (search, status, category) != (None, None, None)
+    if [bool(product_ids), has_filters, everything].count(True) != 1:
         raise InvalidInput("Name products, or give filters, or say --all; one of the three.")
     with connect(server) as client:
         dataset_id = _find(client, dataset)
@@ -84,7 +83,9 @@ def add(
         done = (
             AddedOut.model_validate(client.request("POST", f"/datasets/{dataset_id}/products", json={"filters": {}}))
             if everything
-            else client.datasets.add_products(dataset_id, product_ids or None, **filters)
+            else client.datasets.add_products(
+                dataset_id, product_ids or None, search=search, status=status, category=category
+            )
         )
     text = f"{done.added:,} added, {done.already_there:,} were there"
     _report(done, text + "".join(f"\nThere is no product {id_}." for id_ in done.missing), as_json)

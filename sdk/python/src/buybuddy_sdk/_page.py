@@ -45,6 +45,11 @@ def in_path(value: object) -> str:
     return quote(str(value), safe="")
 
 
+def under_lock(token: int | None) -> dict[str, str]:
+    """Return the header of an edit that is made under a lock."""
+    return {} if token is None else {"Lock-Token": str(token)}
+
+
 def choice_of(
     things: Iterable[Ref] | None, filters: Mapping[str, str | None], *, may_be_all: bool = False
 ) -> dict[str, Any]:

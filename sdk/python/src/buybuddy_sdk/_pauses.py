@@ -1,10 +1,13 @@
 """What differs between waiting in a thread and waiting in a task: the same names in both forms."""
 
 import asyncio
-import contextlib
 import threading
 import time
 from collections.abc import Awaitable, Callable
+from typing import ParamSpec, TypeVar
+
+Args = ParamSpec("Args")
+DoneT = TypeVar("DoneT")
 
 
 async def async_sleep(seconds: float) -> None:
@@ -15,6 +18,16 @@ async def async_sleep(seconds: float) -> None:
 def sleep(seconds: float) -> None:
     """Wait."""
     time.sleep(seconds)
+
+
+async def async_in_thread(work: Callable[Args, DoneT], *args: Args.args, **kwargs: Args.kwargs) -> DoneT:
+    """Have a thread read or write a file, so that other tasks run meanwhile."""
+    return await asyncio.to_thread(work, *args, **kwargs)
+
+
+def in_this_thread(work: Callable[Args, DoneT], *args: Args.args, **kwargs: Args.kwargs) -> DoneT:
+    """Read or write a file."""
+    return work(*args, **kwargs)
 
 
 class AsyncRepeater:
@@ -32,8 +45,10 @@ class AsyncRepeater:
         """End it; what is under way is cancelled."""
         if self._task is not None:
             self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+            # Waiting for it, not awaiting it: a cancellation that comes up here is the caller's own.
+            await asyncio.wait([self._task])
+            if not self._task.cancelled():
+                self._task.result()
 
     async def _run(self) -> None:
         while True:

@@ -209,9 +209,12 @@ def error_from(response: httpx.Response) -> BuybuddyError:
     if not isinstance(problem, dict):
         problem = {}
     status, code = response.status_code, str(problem.get("code", ""))
+    said = problem.get("detail") or f"The server answered {status}."
+    if response.has_redirect_location:  # followed, an edit would become a read, and a key go where it was not meant to
+        said = f"{response.url.host} sends calls on to {response.headers['location']}: give that platform's address."
     kind = BY_CODE.get(code) or BY_STATUS.get(status) or (ServerError if status >= 500 else InvalidInput)
     return kind(
-        str(problem.get("detail") or f"The server answered {status}."),
+        str(said),
         code=code,
         http_status=status,
         problem=problem,

@@ -64,7 +64,7 @@ class AsyncClient:
     @classmethod
     def from_env(cls) -> Self:
         """Build a client from BUYBUDDY_SERVER and BUYBUDDY_API_KEY."""
-        return cls(os.environ.get("BUYBUDDY_SERVER", "http://127.0.0.1:8000"), os.environ.get("BUYBUDDY_API_KEY"))
+        return cls(os.environ.get("BUYBUDDY_SERVER") or "http://127.0.0.1:8000", os.environ.get("BUYBUDDY_API_KEY"))
 
     def _use(self, transport: AsyncTransport) -> None:
         self._transport = transport

@@ -51,10 +51,16 @@ class AsyncHeldLock:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
     ) -> None:
-        if self._repeater is not None:
-            await self._repeater.stop()
-        if not self._is_lost:
-            await self._locks.release(self._resource_type, self._resource_id)
+        try:
+            if self._repeater is not None:
+                await self._repeater.stop()
+            if not self._is_lost:
+                await self._locks.release(self._resource_type, self._resource_id)
+        except BuybuddyError as failure:
+            if error is None:
+                raise
+            # What went wrong in the block matters more; a lock that is not given back runs out by itself.
+            error.add_note(f"The lock was not given back: {failure.detail}")
 
     async def _renew(self) -> None:
         token = self._lock.token if self._lock is not None else None
@@ -122,8 +128,7 @@ class AsyncPresence:
         """Say where this client is, again every 20 s or so, and hear who else is there."""
         resource_id = None if resource is None else id_of(resource)
         body = {"page": page, "resource_type": resource_type, "resource_id": resource_id, "tab_id": self._tab_id}
-        answer = await self._transport.read_json(Call("PUT", "/presence", json=body))
-        return [PersonHere.model_validate(person) for person in answer["items"]]
+        return await self._transport.read_list(PersonHere, Call("PUT", "/presence", json=body))
 
     async def list(
         self, *, page: str | None = None, resource_type: str | None = None, resource: Ref | None = None
@@ -131,8 +136,7 @@ class AsyncPresence:
         """List who was seen within the last minute on a page, at a resource or anywhere."""
         resource_id = None if resource is None else id_of(resource)
         params = {"page": page, "resource_type": resource_type, "resource_id": resource_id}
-        answer = await self._transport.read_json(Call("GET", "/presence", params=params))
-        return [PersonHere.model_validate(person) for person in answer["items"]]
+        return await self._transport.read_list(PersonHere, Call("GET", "/presence", params=params))
 
     async def leave(self) -> None:
         """Say that this client is nowhere any more."""

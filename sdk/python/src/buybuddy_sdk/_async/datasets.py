@@ -7,7 +7,7 @@ from typing import Any
 from buybuddy_sdk._async.pager import AsyncPager
 from buybuddy_sdk._async.transport import AsyncTransport, Call
 from buybuddy_sdk._files import FilePath, OnBytes
-from buybuddy_sdk._page import Ref, choice_of, id_of, in_path, version_of
+from buybuddy_sdk._page import Ref, choice_of, id_of, in_path, under_lock, version_of
 from buybuddy_sdk.models import (
     AddedOut,
     DatasetDetailOut,
@@ -22,7 +22,7 @@ FREEZE_SILENCE_S = 3600.0
 
 
 class AsyncDatasets:
-    """`client.datasets`."""
+    """`client.datasets`; edits take the `lock_token` of the lock that they are made under."""
 
     def __init__(self, transport: AsyncTransport) -> None:
         self._transport = transport
@@ -40,18 +40,20 @@ class AsyncDatasets:
         """Return one dataset, with the newest of its products."""
         return await self._transport.get(DatasetDetailOut, _path(dataset))
 
-    async def update(self, dataset: Ref, *, version: int | None = None, **fields: Any) -> DatasetOut:
+    async def update(
+        self, dataset: Ref, *, version: int | None = None, lock_token: int | None = None, **fields: Any
+    ) -> DatasetOut:
         """Change name or description; as with products, a dataset that was read brings its version."""
         if version is None:
             known = version_of(dataset)
             version = known if known is not None else (await self.get(dataset)).version
-        return await self._transport.read(
-            DatasetOut, Call("PATCH", _path(dataset), json={**fields, "version": version})
-        )
+        body = {**fields, "version": version}
+        call = Call("PATCH", _path(dataset), json=body, headers=under_lock(lock_token))
+        return await self._transport.read(DatasetOut, call)
 
-    async def delete(self, dataset: Ref) -> None:
+    async def delete(self, dataset: Ref, *, lock_token: int | None = None) -> None:
         """Remove a dataset and its frozen versions; its products stay in the catalogue."""
-        await self._transport.remove(_path(dataset))
+        await self._transport.remove(_path(dataset), under_lock(lock_token))
 
     def products(self, dataset: Ref, *, sort: str | None = None) -> AsyncPager[DatasetProductRow]:
         """Iterate over the products of a dataset."""
@@ -59,22 +61,37 @@ class AsyncDatasets:
         return AsyncPager(self._transport, f"{_path(dataset)}/products", make, {"sort": sort})
 
     async def add_products(
-        self, dataset: Ref, products: Iterable[Ref] | None = None, **filters: str | None
+        self,
+        dataset: Ref,
+        products: Iterable[Ref] | None = None,
+        *,
+        search: str | None = None,
+        status: str | None = None,
+        category: str | None = None,
+        lock_token: int | None = None,
     ) -> AddedOut:
-        """Put products into a dataset: these, or all that filters (search, status, category) find."""
-        call = Call("POST", f"{_path(dataset)}/products", json=choice_of(products, filters), is_repeatable=True)
-        return await self._transport.read(AddedOut, call)
+        """Put products into a dataset: these, or all that the filters find."""
+        body = choice_of(products, {"search": search, "status": status, "category": category})
+        return await self._transport.read(AddedOut, _edit(f"{_path(dataset)}/products", body, lock_token))
 
     async def remove_products(
-        self, dataset: Ref, products: Iterable[Ref] | None = None, **filters: str | None
+        self,
+        dataset: Ref,
+        products: Iterable[Ref] | None = None,
+        *,
+        search: str | None = None,
+        status: str | None = None,
+        category: str | None = None,
+        lock_token: int | None = None,
     ) -> RemovedOut:
-        """Take products out of a dataset: these, or all that filters find."""
-        call = Call("POST", f"{_path(dataset)}/products/remove", json=choice_of(products, filters), is_repeatable=True)
-        return await self._transport.read(RemovedOut, call)
+        """Take products out of a dataset: these, or all that the filters find."""
+        body = choice_of(products, {"search": search, "status": status, "category": category})
+        return await self._transport.read(RemovedOut, _edit(f"{_path(dataset)}/products/remove", body, lock_token))
 
-    async def remove_product(self, dataset: Ref, product: Ref) -> None:
+    async def remove_product(self, dataset: Ref, product: Ref, *, lock_token: int | None = None) -> None:
         """Take one product out of a dataset."""
-        await self._transport.remove(f"{_path(dataset)}/products/{in_path(id_of(product))}")
+        path = f"{_path(dataset)}/products/{in_path(id_of(product))}"
+        await self._transport.remove(path, under_lock(lock_token))
 
     async def freeze(
         self,
@@ -127,3 +144,7 @@ class AsyncDatasets:
 
 def _path(dataset: Ref) -> str:
     return f"/datasets/{in_path(id_of(dataset))}"
+
+
+def _edit(path: str, body: dict[str, Any], lock_token: int | None) -> Call:
+    return Call("POST", path, json=body, headers=under_lock(lock_token), is_repeatable=True)

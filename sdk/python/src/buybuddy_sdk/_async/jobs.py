@@ -91,15 +91,15 @@ class AsyncJobs:
 
     async def get(self, job: Ref) -> AsyncJob:
         """Return one job."""
-        return self.bind(await self._transport.read_json(Call("GET", _path(job))))
+        return await self._transport.read_as(self.bind, Call("GET", _path(job)))
 
     async def cancel(self, job: Ref) -> AsyncJob:
         """Cancel a job; one that runs stops within seconds."""
-        return self.bind(await self._transport.read_json(Call("POST", f"{_path(job)}/cancel")))
+        return await self._transport.read_as(self.bind, Call("POST", f"{_path(job)}/cancel"))
 
     async def retry(self, job: Ref) -> AsyncJob:
         """Start a failed or cancelled job again, as a new job."""
-        return self.bind(await self._transport.read_json(Call("POST", f"{_path(job)}/retry")))
+        return await self._transport.read_as(self.bind, Call("POST", f"{_path(job)}/retry"))
 
     def logs(self, job: Ref) -> AsyncPager[JobLogOut]:
         """Iterate over a job's log, oldest first."""
@@ -107,8 +107,7 @@ class AsyncJobs:
 
     async def queue_status(self) -> builtins.list[QueueStatusOut]:
         """Say for each type how many slots there are, how many are taken and how many jobs wait."""
-        answer = await self._transport.read_json(Call("GET", "/jobs/queue-status"))
-        return [QueueStatusOut.model_validate(row) for row in answer]
+        return await self._transport.read_list(QueueStatusOut, Call("GET", "/jobs/queue-status"))
 
     async def set_limit(self, job_type: str, max_concurrent: int) -> None:
         """Change how many jobs of a type may run at once."""

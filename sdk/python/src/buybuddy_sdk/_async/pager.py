@@ -44,7 +44,9 @@ class AsyncPager(Generic[ItemT]):
     async def page(self, cursor: str | None = None) -> Page[ItemT]:
         """Return the first page, or the one that a `next_cursor` leads to."""
         params = {**self._params, "limit": self._page_size, "cursor": cursor}
-        answer = await self._transport.read_json(Call("GET", self._path, params=params))
+        return await self._transport.read_as(self._page_of, Call("GET", self._path, params=params))
+
+    def _page_of(self, answer: Any) -> Page[ItemT]:
         return Page(
             items=[self._make(item) for item in answer["items"]],
             total=answer["total"],

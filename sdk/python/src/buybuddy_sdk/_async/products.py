@@ -10,7 +10,7 @@ from buybuddy_sdk._async.jobs import AsyncJob, AsyncJobs
 from buybuddy_sdk._async.pager import AsyncPager
 from buybuddy_sdk._async.transport import AsyncTransport, Call, new_key
 from buybuddy_sdk._files import FilePath, Form, OnBytes
-from buybuddy_sdk._page import Ref, choice_of, id_of, in_path, version_of
+from buybuddy_sdk._page import Ref, choice_of, id_of, in_path, under_lock, version_of
 from buybuddy_sdk.models import (
     BulkAnswer,
     CategoryOut,
@@ -66,8 +66,8 @@ class AsyncProducts:
         if version is None:
             known = version_of(product)
             version = known if known is not None else (await self.get(product)).version
-        headers = {} if lock_token is None else {"Lock-Token": str(lock_token)}
-        call = Call("PATCH", _path(product), json={**fields, "version": version}, headers=headers)
+        body = {**fields, "version": version}
+        call = Call("PATCH", _path(product), json=body, headers=under_lock(lock_token))
         return await self._transport.read(ProductOut, call)
 
     async def delete(self, product: Ref, *, version: int | None = None) -> None:
@@ -76,8 +76,7 @@ class AsyncProducts:
 
     async def categories(self) -> builtins.list[CategoryOut]:
         """List the categories that products have, with how many have each."""
-        answer = await self._transport.read_json(Call("GET", "/products/categories"))
-        return [CategoryOut.model_validate(row) for row in answer]
+        return await self._transport.read_list(CategoryOut, Call("GET", "/products/categories"))
 
     async def facets(
         self, *, search: str | None = None, status: str | None = None, category: str | None = None
@@ -169,7 +168,7 @@ class AsyncProducts:
         """Send a CSV or XLSX file and return what it would do; nothing changes before its `apply()`."""
         form = Form((("file", Path(file)),), {"mode": mode})
         call = Call("POST", "/products/imports", form=form, silence_s=IMPORT_SILENCE_S)
-        return AsyncImport.of(self._transport, self._jobs, await self._transport.read_json(call))
+        return await self._transport.read_as(lambda answer: AsyncImport.of(self._transport, self._jobs, answer), call)
 
     async def bulk_edit(
         self, products: Iterable[Ref] | None = None, *, changes: dict[str, Any], **filters: str | None

@@ -1,7 +1,7 @@
 """Sends calls, tries them again where that does no harm, and makes errors of refusals."""
 
 import uuid
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -19,6 +19,7 @@ from buybuddy_sdk.errors import DownloadBroken, ServerError
 TRANSFER_SILENCE_S = 300.0
 REPEATABLE = frozenset({"GET", "HEAD", "PUT", "DELETE"})
 
+MadeT = TypeVar("MadeT")
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
 
@@ -87,12 +88,35 @@ class AsyncTransport:
         try:
             return model.model_validate_json(response.content)
         except ValidationError as error:
-            raise ServerError(f"{call.path} answered something else than {model.__name__}: {error}") from error
+            raise self._unreadable(call) from error
+
+    async def read_as(self, make: Callable[[Any], MadeT], call: Call) -> MadeT:
+        """Send a call and return what is made of its answer."""
+        document = await self.read_json(call)
+        try:
+            return make(document)
+        except (ValidationError, LookupError, TypeError) as error:
+            raise self._unreadable(call) from error
+
+    async def read_list(self, model: type[ModelT], call: Call) -> list[ModelT]:
+        """Send a call and return its answer, a list that is not paged, as models."""
+        return await self.read_as(
+            lambda answer: [
+                model.model_validate(item) for item in (answer["items"] if isinstance(answer, dict) else answer)
+            ],
+            call,
+        )
 
     async def read_json(self, call: Call) -> Any:
         """Send a call and return its answer; None for an empty one."""
         response = await self.send(call)
-        return response.json() if response.content else None
+        try:
+            return response.json() if response.content else None
+        except ValueError as error:
+            raise self._unreadable(call) from error
+
+    def _unreadable(self, call: Call) -> ServerError:
+        return ServerError(f"{self.origin} answered {call.url} with something that this client cannot read.")
 
     async def remove(self, path: str, headers: Mapping[str, str] | None = None) -> None:
         """Delete something; what an earlier try of the same call has removed already counts as removed."""
@@ -108,7 +132,7 @@ class AsyncTransport:
             except httpx.TransportError as error:
                 pause_s = tries.pause_after_failure(error, self.origin)
             else:
-                if not response.is_error or _was_done_before(call, tries, response):
+                if response.is_success or _was_done_before(call, tries, response):
                     return response
                 pause_s = tries.pause_after_refusal(response)
             await async_sleep(pause_s)
@@ -141,13 +165,14 @@ class AsyncTransport:
         while True:
             timeout = tries.timeout(call.silence_s or TRANSFER_SILENCE_S)
             try:
-                response = await self.http.send(self._build(call, timeout, ExitStack()), stream=True)
-                if response.is_error:
+                with ExitStack() as files:
+                    response = await self.http.send(self._build(call, timeout, files), stream=True)
+                if not response.is_success:
                     await response.aread()
             except httpx.TransportError as error:
                 pause_s = tries.pause_after_failure(error, self.origin)
             else:
-                if not response.is_error:
+                if response.is_success:
                     break
                 await response.aclose()
                 pause_s = tries.pause_after_refusal(response)

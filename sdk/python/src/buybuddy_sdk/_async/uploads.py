@@ -6,7 +6,7 @@ from pathlib import Path
 from buybuddy_sdk._async.transport import AsyncTransport, Call
 from buybuddy_sdk._files import read_piece, size_of
 from buybuddy_sdk._page import in_path
-from buybuddy_sdk._pauses import async_sleep
+from buybuddy_sdk._pauses import async_in_thread, async_sleep
 from buybuddy_sdk._progress import open_bars
 from buybuddy_sdk.errors import BuybuddyError, Conflict, InvalidInput, ResourceLocked, ServerError, Unavailable
 from buybuddy_sdk.models import ResumableUploadOut
@@ -22,7 +22,7 @@ async def send_in_pieces(
     transport: AsyncTransport, file: Path, barcode: str | None, *, progress: bool | None = None
 ) -> ResumableUploadOut:
     """Send a file and return what has become of it. Raises: InvalidInput when it is no video."""
-    size = size_of(file)
+    size = await async_in_thread(size_of, file)
     path = await _begin(transport, file.name, size, barcode)
     upload = await transport.get(ResumableUploadOut, path)
     n_failed = 0
@@ -51,13 +51,16 @@ async def _begin(transport: AsyncTransport, name: str, size: int, barcode: str |
     pairs = [f"{key} {base64.b64encode(value.encode()).decode()}" for key, value in said.items()]
     headers = {**TUS, "Upload-Length": str(size), "Upload-Metadata": ",".join(pairs)}
     answer = await transport.send(Call("POST", "/videos/uploads", headers=headers))
-    return f"/videos/uploads/{in_path(answer.headers['location'].rsplit('/', 1)[-1])}"
+    upload_id = answer.headers.get("location", "").rpartition("/")[2]
+    if not upload_id:
+        raise ServerError(f"{transport.origin} took {name} and did not say where its pieces go.")
+    return f"/videos/uploads/{in_path(upload_id)}"
 
 
 async def _send_piece(transport: AsyncTransport, path: str, file: Path, offset: int) -> BuybuddyError | None:
     """Send the bytes from an offset on; return what went wrong where it may go better from where the upload is then."""
     headers = {**TUS, "Upload-Offset": str(offset), "Content-Type": "application/offset+octet-stream"}
-    content = read_piece(file, offset, PIECE_BYTES)
+    content = await async_in_thread(read_piece, file, offset, PIECE_BYTES)
     try:
         await transport.send(Call("PATCH", path, content=content, headers=headers, silence_s=PIECE_SILENCE_S))
     except (Unavailable, ResourceLocked, Conflict, InvalidInput) as error:

@@ -82,7 +82,7 @@ class AsyncVideos:
         ends_at_s = time.monotonic() + (wait_for_slot or 0.0)
         while True:
             try:
-                return self._started(await self._transport.read_json(call))
+                return await self._transport.read_as(self._started, call)
             except QueueFull as full:
                 pause_s = full.retry_after_s or 2.0
                 if wait_for_slot is None:
@@ -95,7 +95,7 @@ class AsyncVideos:
 
     async def retry(self, video: Ref) -> AsyncStarted:
         """Process one video again; its old frames stay until the new run has succeeded."""
-        return self._started(await self._transport.read_json(Call("POST", f"{_path(video)}/retry")))
+        return await self._transport.read_as(self._started, Call("POST", f"{_path(video)}/retry"))
 
     async def queue(self) -> VideoQueueOut:
         """Say how many videos are where, and list those that wait and those that run."""

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from buybuddy_sdk._files import FilePath, OnBytes
-from buybuddy_sdk._page import Ref, choice_of, id_of, in_path, version_of
+from buybuddy_sdk._page import Ref, choice_of, id_of, in_path, under_lock, version_of
 from buybuddy_sdk._sync.pager import Pager
 from buybuddy_sdk._sync.transport import Call, Transport
 from buybuddy_sdk.models import (
@@ -23,7 +23,7 @@ FREEZE_SILENCE_S = 3600.0
 
 
 class Datasets:
-    """`client.datasets`."""
+    """`client.datasets`; edits take the `lock_token` of the lock that they are made under."""
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
@@ -41,35 +41,58 @@ class Datasets:
         """Return one dataset, with the newest of its products."""
         return self._transport.get(DatasetDetailOut, _path(dataset))
 
-    def update(self, dataset: Ref, *, version: int | None = None, **fields: Any) -> DatasetOut:
+    def update(
+        self, dataset: Ref, *, version: int | None = None, lock_token: int | None = None, **fields: Any
+    ) -> DatasetOut:
         """Change name or description; as with products, a dataset that was read brings its version."""
         if version is None:
             known = version_of(dataset)
             version = known if known is not None else (self.get(dataset)).version
-        return self._transport.read(DatasetOut, Call("PATCH", _path(dataset), json={**fields, "version": version}))
+        body = {**fields, "version": version}
+        call = Call("PATCH", _path(dataset), json=body, headers=under_lock(lock_token))
+        return self._transport.read(DatasetOut, call)
 
-    def delete(self, dataset: Ref) -> None:
+    def delete(self, dataset: Ref, *, lock_token: int | None = None) -> None:
         """Remove a dataset and its frozen versions; its products stay in the catalogue."""
-        self._transport.remove(_path(dataset))
+        self._transport.remove(_path(dataset), under_lock(lock_token))
 
     def products(self, dataset: Ref, *, sort: str | None = None) -> Pager[DatasetProductRow]:
         """Iterate over the products of a dataset."""
         make = DatasetProductRow.model_validate
         return Pager(self._transport, f"{_path(dataset)}/products", make, {"sort": sort})
 
-    def add_products(self, dataset: Ref, products: Iterable[Ref] | None = None, **filters: str | None) -> AddedOut:
-        """Put products into a dataset: these, or all that filters (search, status, category) find."""
-        call = Call("POST", f"{_path(dataset)}/products", json=choice_of(products, filters), is_repeatable=True)
-        return self._transport.read(AddedOut, call)
+    def add_products(
+        self,
+        dataset: Ref,
+        products: Iterable[Ref] | None = None,
+        *,
+        search: str | None = None,
+        status: str | None = None,
+        category: str | None = None,
+        lock_token: int | None = None,
+    ) -> AddedOut:
+        """Put products into a dataset: these, or all that the filters find."""
+        body = choice_of(products, {"search": search, "status": status, "category": category})
+        return self._transport.read(AddedOut, _edit(f"{_path(dataset)}/products", body, lock_token))
 
-    def remove_products(self, dataset: Ref, products: Iterable[Ref] | None = None, **filters: str | None) -> RemovedOut:
-        """Take products out of a dataset: these, or all that filters find."""
-        call = Call("POST", f"{_path(dataset)}/products/remove", json=choice_of(products, filters), is_repeatable=True)
-        return self._transport.read(RemovedOut, call)
+    def remove_products(
+        self,
+        dataset: Ref,
+        products: Iterable[Ref] | None = None,
+        *,
+        search: str | None = None,
+        status: str | None = None,
+        category: str | None = None,
+        lock_token: int | None = None,
+    ) -> RemovedOut:
+        """Take products out of a dataset: these, or all that the filters find."""
+        body = choice_of(products, {"search": search, "status": status, "category": category})
+        return self._transport.read(RemovedOut, _edit(f"{_path(dataset)}/products/remove", body, lock_token))
 
-    def remove_product(self, dataset: Ref, product: Ref) -> None:
+    def remove_product(self, dataset: Ref, product: Ref, *, lock_token: int | None = None) -> None:
         """Take one product out of a dataset."""
-        self._transport.remove(f"{_path(dataset)}/products/{in_path(id_of(product))}")
+        path = f"{_path(dataset)}/products/{in_path(id_of(product))}"
+        self._transport.remove(path, under_lock(lock_token))
 
     def freeze(
         self,
@@ -122,3 +145,7 @@ class Datasets:
 
 def _path(dataset: Ref) -> str:
     return f"/datasets/{in_path(id_of(dataset))}"
+
+
+def _edit(path: str, body: dict[str, Any], lock_token: int | None) -> Call:
+    return Call("POST", path, json=body, headers=under_lock(lock_token), is_repeatable=True)

@@ -28,13 +28,12 @@ class Import(ImportOut):
         """Have a job do what the preview shows; a product that was changed since is left as it is and listed."""
         headers = {"Idempotency-Key": new_key()}
         call = Call("POST", f"/products/imports/{self.id}/apply", headers=headers, is_repeatable=True)
-        return self._jobs.bind((self._transport.read_json(call))["job"])
+        return self._transport.read_as(lambda answer: self._jobs.bind(answer["job"]), call)
 
     def refresh(self) -> Self:
         """Return the preview as it is now, with the job that applies it."""
-        return self.of(
-            self._transport, self._jobs, self._transport.read_json(Call("GET", f"/products/imports/{self.id}"))
-        )
+        call = Call("GET", f"/products/imports/{self.id}")
+        return self._transport.read_as(lambda answer: self.of(self._transport, self._jobs, answer), call)
 
     def rows(self, *, kind: str | None = None, outcome: str | None = None) -> Pager[ImportRowOut]:
         """Iterate over the file's rows in its order."""

@@ -90,15 +90,15 @@ class Jobs:
 
     def get(self, job: Ref) -> Job:
         """Return one job."""
-        return self.bind(self._transport.read_json(Call("GET", _path(job))))
+        return self._transport.read_as(self.bind, Call("GET", _path(job)))
 
     def cancel(self, job: Ref) -> Job:
         """Cancel a job; one that runs stops within seconds."""
-        return self.bind(self._transport.read_json(Call("POST", f"{_path(job)}/cancel")))
+        return self._transport.read_as(self.bind, Call("POST", f"{_path(job)}/cancel"))
 
     def retry(self, job: Ref) -> Job:
         """Start a failed or cancelled job again, as a new job."""
-        return self.bind(self._transport.read_json(Call("POST", f"{_path(job)}/retry")))
+        return self._transport.read_as(self.bind, Call("POST", f"{_path(job)}/retry"))
 
     def logs(self, job: Ref) -> Pager[JobLogOut]:
         """Iterate over a job's log, oldest first."""
@@ -106,8 +106,7 @@ class Jobs:
 
     def queue_status(self) -> builtins.list[QueueStatusOut]:
         """Say for each type how many slots there are, how many are taken and how many jobs wait."""
-        answer = self._transport.read_json(Call("GET", "/jobs/queue-status"))
-        return [QueueStatusOut.model_validate(row) for row in answer]
+        return self._transport.read_list(QueueStatusOut, Call("GET", "/jobs/queue-status"))
 
     def set_limit(self, job_type: str, max_concurrent: int) -> None:
         """Change how many jobs of a type may run at once."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from buybuddy_sdk._files import FilePath, Form, OnBytes
-from buybuddy_sdk._page import Ref, choice_of, id_of, in_path, version_of
+from buybuddy_sdk._page import Ref, choice_of, id_of, in_path, under_lock, version_of
 from buybuddy_sdk._sync.imports import Import
 from buybuddy_sdk._sync.jobs import Job, Jobs
 from buybuddy_sdk._sync.pager import Pager
@@ -67,8 +67,8 @@ class Products:
         if version is None:
             known = version_of(product)
             version = known if known is not None else (self.get(product)).version
-        headers = {} if lock_token is None else {"Lock-Token": str(lock_token)}
-        call = Call("PATCH", _path(product), json={**fields, "version": version}, headers=headers)
+        body = {**fields, "version": version}
+        call = Call("PATCH", _path(product), json=body, headers=under_lock(lock_token))
         return self._transport.read(ProductOut, call)
 
     def delete(self, product: Ref, *, version: int | None = None) -> None:
@@ -77,8 +77,7 @@ class Products:
 
     def categories(self) -> builtins.list[CategoryOut]:
         """List the categories that products have, with how many have each."""
-        answer = self._transport.read_json(Call("GET", "/products/categories"))
-        return [CategoryOut.model_validate(row) for row in answer]
+        return self._transport.read_list(CategoryOut, Call("GET", "/products/categories"))
 
     def facets(
         self, *, search: str | None = None, status: str | None = None, category: str | None = None
@@ -168,7 +167,7 @@ class Products:
         """Send a CSV or XLSX file and return what it would do; nothing changes before its `apply()`."""
         form = Form((("file", Path(file)),), {"mode": mode})
         call = Call("POST", "/products/imports", form=form, silence_s=IMPORT_SILENCE_S)
-        return Import.of(self._transport, self._jobs, self._transport.read_json(call))
+        return self._transport.read_as(lambda answer: Import.of(self._transport, self._jobs, answer), call)
 
     def bulk_edit(
         self, products: Iterable[Ref] | None = None, *, changes: dict[str, Any], **filters: str | None

@@ -81,7 +81,7 @@ class Videos:
         ends_at_s = time.monotonic() + (wait_for_slot or 0.0)
         while True:
             try:
-                return self._started(self._transport.read_json(call))
+                return self._transport.read_as(self._started, call)
             except QueueFull as full:
                 pause_s = full.retry_after_s or 2.0
                 if wait_for_slot is None:
@@ -94,7 +94,7 @@ class Videos:
 
     def retry(self, video: Ref) -> Started:
         """Process one video again; its old frames stay until the new run has succeeded."""
-        return self._started(self._transport.read_json(Call("POST", f"{_path(video)}/retry")))
+        return self._transport.read_as(self._started, Call("POST", f"{_path(video)}/retry"))
 
     def queue(self) -> VideoQueueOut:
         """Say how many videos are where, and list those that wait and those that run."""
