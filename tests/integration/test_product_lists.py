@@ -7,10 +7,12 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, get_args
 
+import psycopg
 import pytest
 from sqlalchemy import text
 
 from buybuddy.domain.products import repository
+from buybuddy.domain.products.lists import facets
 from buybuddy.domain.products.lists import repository as search_repository
 from buybuddy.domain.products.lists import sql as list_sql
 from buybuddy.domain.products.lists.filters import ProductFilters, ProductSort, ProductStatus
@@ -117,13 +119,13 @@ async def test_a_typing_error_is_forgiven_and_said(catalogue: Catalogue) -> None
 )
 async def test_the_narrow_and_the_broad_way_of_searching_find_the_same(catalogue: Catalogue, search: str) -> None:
     search = search.format(code_start=catalogue.code_start)
-    words = await search_repository._words_of(catalogue.reader, ProductFilters(search=search))
+    words = await search_repository.words_of(catalogue.reader, ProductFilters(search=search))
     terms = search_repository.take_apart(search, words)
     assert terms is not None
     for sort in get_args(ProductSort):
         filters, window = ProductFilters(category=catalogue.category), Window(limit=20)
-        shape = search_repository._shape(filters, terms, sort, window)
-        values = search_repository._values(filters, terms, sort, window)
+        shape = search_repository.shape_of(filters, terms, sort, window)
+        values = search_repository.values_of(filters, terms, sort, window)
         [counted] = await catalogue.reader.rows(list_sql.narrow_count_sql(shape), values)
         assert counted.is_whole, "what is collected here is no broad search, whatever other tests have left"
         ways = [list_sql.narrow_sql(shape), list_sql.walk_sql(shape), list_sql.all_hits_sql(shape)]
@@ -147,7 +149,7 @@ async def test_a_barcode_with_letters_is_found_however_it_is_typed(catalogue: Ca
         async with db.transaction() as session:
             chosen = (await session.scalars(await search_repository.selection(session, filters))).all()
         assert list(chosen) == [product_id], "what a bulk edit or an export takes is what the list shows"
-        rows, _ = await search_repository.count_by_status_and_category(catalogue.reader, filters)
+        rows, _ = await facets.count_hits(catalogue.reader, filters)
         assert sum(n for _, _, n in rows) == 1
 
 
@@ -174,10 +176,10 @@ async def test_products_without_a_category_are_listed_counted_and_chosen_alike(
         for search in (None, word):
             filters = ProductFilters(search=search, category="")
             page = await search_repository.list_rows(catalogue.reader, filters, "-created_at", Window(limit=100))
-            rows, _ = await search_repository.count_by_status_and_category(catalogue.reader, filters)
+            counted = await facets.count_facets(catalogue.reader, filters)
             async with db.transaction() as session:
                 chosen = set((await session.scalars(await search_repository.selection(session, filters))).all())
-            assert page.found.total == sum(n for _, _, n in rows) == len(chosen)
+            assert page.found.total == sum(n for _, n in counted.statuses) == len(chosen)
             assert {row.id for row in page.found.rows} >= set(ids)
             assert all(not row.category for row in page.found.rows)
     finally:
@@ -193,12 +195,50 @@ async def test_punctuation_is_no_syntax(catalogue: Catalogue) -> None:
 
 async def test_facets_add_up_to_the_lists_that_they_lead_to(catalogue: Catalogue) -> None:
     for search in (None, "süt"):
-        rows, is_exact = await search_repository.count_by_status_and_category(
-            catalogue.reader, ProductFilters(category=catalogue.category, search=search)
+        counted = await facets.count_facets(
+            catalogue.reader, ProductFilters(category=catalogue.category, search=search, status="ready")
         )
-        assert is_exact
-        for status, _, n in rows:
+        assert counted.is_exact
+        assert sum(n for _, n in counted.statuses) == (await catalogue.page(search=search)).found.total
+        for status, n in counted.statuses:
             assert (await catalogue.page(search=search, status=status)).found.total == n
+        n_ready = (await catalogue.page(search=search, status="ready")).found.total
+        assert dict(counted.categories)[catalogue.category] == n_ready
+        assert [n for _, n in counted.categories] == sorted((n for _, n in counted.categories), reverse=True)
+
+
+async def test_a_search_of_dense_hits_is_walked_and_finds_the_same(db: Database, dsn: str) -> None:
+    word, n = "yoğunlukta", 4_000  # no digits: it is to be no barcode
+    made = (
+        "INSERT INTO products (id, product_name, brand_name, status, frame_count)"
+        " SELECT gen_random_uuid(), :word || ' ' || md5(g::text), md5((g % 50)::text), 'ready', g % 7"
+        " FROM generate_series(1, :n) g"
+    )
+    async with db.transaction() as session:
+        await session.execute(text(made), {"word": word, "n": n})
+    async with await psycopg.AsyncConnection.connect(dsn, autocommit=True) as owner:
+        await owner.execute("ANALYZE products")
+    reader = Reader(dsn)
+    await reader.open()
+    try:
+        filters = ProductFilters(search=word, status="ready")
+        terms = search_repository.take_apart(word, await search_repository.words_of(reader, filters))
+        for sort in get_args(ProductSort):
+            shape = search_repository.shape_of(filters, terms, sort, Window(limit=100))
+            values = search_repository.values_of(filters, terms, sort, Window(limit=100))
+            expected = [row.id for row in await reader.rows(list_sql.all_hits_sql(replace(shape, limit=299)), values)]
+            found: list[uuid.UUID] = []
+            cursor: str | None = None
+            for _ in range(3):
+                page = await search_repository.list_rows(reader, filters, sort, Window(limit=100, cursor=cursor))
+                assert not page.found.is_total_exact, "it was walked"
+                assert n / 2 <= page.found.total <= n
+                found, cursor = found + [row.id for row in page.found.rows], page.found.next_cursor
+            assert found == expected, sort
+    finally:
+        await reader.close()
+        async with db.transaction() as session:
+            await session.execute(text("DELETE FROM products WHERE product_name LIKE :word || ' %'"), {"word": word})
 
 
 async def test_a_cursor_of_another_order_or_none_of_ours_is_refused(catalogue: Catalogue) -> None:

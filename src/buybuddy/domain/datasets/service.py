@@ -36,6 +36,8 @@ async def count_parts(
     session: Session, datasets: Sequence[Dataset], look_at: int = LOOKED_AT_IN_LISTS
 ) -> dict[uuid.UUID, tuple[int, ImageCounts]]:
     """Return how many products and images each dataset has."""
+    if not datasets:
+        return {}
     n_products = await repository.product_counts(session, [dataset.id for dataset in datasets])
     images = await repository.image_counts(session, n_products, look_at)
     return {dataset_id: (n, images[dataset_id]) for dataset_id, n in n_products.items()}

@@ -13,7 +13,8 @@ from buybuddy.domain.products.answers import show_product, shown_when_stale
 from buybuddy.domain.products.barcodes.service import BarcodeTaken
 from buybuddy.domain.products.bulk import writes as bulk_writes
 from buybuddy.domain.products.images import routes as image_routes
-from buybuddy.domain.products.lists import repository as search_repository
+from buybuddy.domain.products.lists import facets
+from buybuddy.domain.products.lists import repository as lists
 from buybuddy.domain.products.lists.filters import ProductFilters, ProductSort, ProductStatus
 from buybuddy.domain.products.schemas import (
     CategoryOut,
@@ -65,7 +66,7 @@ async def list_products(
     sort: Annotated[ProductSort, Query()] = "-created_at",
 ) -> Response:
     """List products. Words are found by their beginnings, Turkish letters folded, typing errors forgiven."""
-    page = await search_repository.list_rows(platform.reader, filters, sort, window)
+    page = await lists.list_rows(platform.reader, filters, sort, window)
     return Response(page_document(page, window, platform), media_type="application/json")
 
 
@@ -93,7 +94,7 @@ async def create_product(
 @router.get("/categories", operation_id="listCategories")
 async def list_categories(_: Viewer, platform: PlatformDep) -> list[CategoryOut]:
     """List the categories that products have, with how many have each."""
-    counted = await search_repository.count_by_category(platform.reader)
+    counted = await facets.count_by_category(platform.reader)
     return [CategoryOut(category=category, count=count) for category, count in counted]
 
 

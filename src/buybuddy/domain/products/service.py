@@ -1,15 +1,13 @@
 """The catalogue's use cases: take in what a video showed, edit, remove."""
 
 import uuid
-from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from buybuddy.domain.activity import repository as activity_repository
 from buybuddy.domain.collaboration.locks.service import check_lock
 from buybuddy.domain.jobs.tables import Job
 from buybuddy.domain.products import repository
-from buybuddy.domain.products.lists import repository as search_repository
+from buybuddy.domain.products.lists.facets import count_facets
 from buybuddy.domain.products.lists.filters import ProductFilters
 from buybuddy.domain.products.schemas import FacetOut, ProductEdit, ProductFacetsOut
 from buybuddy.domain.products.tables import Product, ProductImage
@@ -151,27 +149,12 @@ async def get_product(session: Session, product_id: uuid.UUID) -> Product:
 
 async def read_facets(reader: Reader, filters: ProductFilters) -> ProductFacetsOut:
     """Count products by status and by category; each count leaves its own filter out, so that it can be changed."""
-    read = search_repository.count_by_status_and_category
-    any_status, any_category = (filters.model_copy(update={name: None}) for name in ("status", "category"))
-    by_status, is_exact = await read(reader, any_status)
-    by_category, is_exact_too = (
-        (by_status, is_exact) if any_status == any_category else await read(reader, any_category)
-    )
+    facets = await count_facets(reader, filters)
     return ProductFacetsOut(
-        statuses=_facets((status, n) for status, _, n in by_status),
-        categories=_facets((category, n) for _, category, n in by_category),
-        is_exact=is_exact and is_exact_too,
+        statuses=[FacetOut(value=value, count=n) for value, n in facets.statuses],
+        categories=[FacetOut(value=value or None, count=n) for value, n in facets.categories],
+        is_exact=facets.is_exact,
     )
-
-
-def _facets(counted: Iterable[tuple[str, int]]) -> list[FacetOut]:
-    totals: Counter[str] = Counter()
-    for value, n in counted:
-        totals[value] += n
-    return [
-        FacetOut(value=value or None, count=n)
-        for value, n in sorted(totals.items(), key=lambda item: (-item[1], item[0]))
-    ]
 
 
 async def lock_at_version(

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeAlias, TypeVar
 
-from sqlalchemy import BigInteger, Select, func, literal, select, tuple_
+from sqlalchemy import BigInteger, ScalarSelect, Select, func, literal, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.sql.elements import KeyedColumnElement
@@ -88,10 +88,14 @@ async def read_page(
         count: how many there are, where that is known; else they are counted, up to COUNTED_UP_TO.
     Raises: BadCursor.
     """
-    if count is None:
-        count = await count_up_to(session, statement)
-    rows = (await session.scalars(windowed(statement, order, window))).all()
-    return slice_of(rows, order, window, count)
+    page = windowed(statement, order, window)
+    if count is not None:
+        return slice_of((await session.scalars(page)).all(), order, window, count)
+    # In one round trip with the rows; a page without rows is the first of an empty list, or lies behind its end.
+    found = (await session.execute(page.add_columns(_bounded_count(statement, COUNTED_UP_TO)))).all()
+    if not found:
+        return slice_of([], order, window, await count_up_to(session, statement))
+    return slice_of([row[0] for row in found], order, window, _count_of(found[0][1], COUNTED_UP_TO))
 
 
 def windowed(statement: AnySelect, order: Order, window: Window) -> AnySelect:
@@ -118,10 +122,15 @@ def slice_of(rows: Sequence[RowT], order: Order, window: Window, count: Count) -
 
 async def count_up_to(session: AsyncSession, statement: AnySelect, limit: int = COUNTED_UP_TO) -> Count:
     """Count what a statement selects; beyond `limit` the count says only that there are more."""
-    bounded = (
-        statement.with_only_columns(literal(1), maintain_column_froms=True).order_by(None).limit(limit + 1).subquery()
-    )
-    n = await session.scalar(select(func.count()).select_from(bounded)) or 0
+    return _count_of(await session.scalar(select(_bounded_count(statement, limit))) or 0, limit)
+
+
+def _bounded_count(statement: AnySelect, limit: int) -> ScalarSelect[int]:
+    some = statement.with_only_columns(literal(1), maintain_column_froms=True).order_by(None).limit(limit + 1)
+    return select(func.count()).select_from(some.subquery()).scalar_subquery()
+
+
+def _count_of(n: int, limit: int) -> Count:
     return Count(min(n, limit), n <= limit)
 
 

@@ -67,6 +67,11 @@ class Reader:
         except psycopg.OperationalError as error:
             raise Unavailable("The database cannot be reached at the moment.") from error
 
+    async def estimate(self, statement: str, values: Mapping[str, object]) -> int:
+        """Return how many rows the planner expects a statement to give, without running it. Raises: Unavailable."""
+        [(plan,)] = await self.rows(f"EXPLAIN (FORMAT JSON) {statement}", values)
+        return int(plan[0]["Plan"]["Plan Rows"])
+
     async def _read(self, statement: str, values: Mapping[str, object]) -> Sequence[Any]:
         try:
             async with self._pool.connection() as connection:

@@ -4,9 +4,11 @@ A statement that adds, changes or removes rows adds rows here, in its own transa
 never updated, so no two transactions wait for each other; the worker's sweep adds them up.
 """
 
-from collections.abc import Mapping
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
-from sqlalchemy import BigInteger, ColumnElement, Identity, Index, bindparam, func, literal_column, select, text
+from sqlalchemy import BigInteger, ColumnElement, Identity, Index, bindparam, func, literal_column, select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.types import Text
@@ -41,6 +43,27 @@ def tally_of(subject: str) -> ColumnElement[int]:
     return rows.where(
         Tally.subject == literal_column(f"'{subject}'"), Tally.facet == facet, Tally.key == key
     ).scalar_subquery()
+
+
+class WeekCount(NamedTuple):
+    """How many rows there are, and how many of them came today or on the six days (UTC) before."""
+
+    total: int
+    last_week: int
+
+
+async def count_by_week(
+    session: AsyncSession, facets: Sequence[tuple[str, str]]
+) -> Mapping[tuple[str, str], WeekCount]:
+    """Return the counts of facets that are keyed by day, each (subject, facet)."""
+    week_ago = func.to_char(func.timezone("UTC", func.now()) - dt.timedelta(days=6), "YYYY-MM-DD")
+    recent = func.sum(Tally.n).filter(Tally.key >= week_ago)
+    statement = select(Tally.subject, Tally.facet, func.sum(Tally.n), func.coalesce(recent, 0))
+    rows = await session.execute(
+        statement.where(tuple_(Tally.subject, Tally.facet).in_(facets)).group_by(Tally.subject, Tally.facet)
+    )
+    counted = {(subject, facet): WeekCount(int(total), int(last_week)) for subject, facet, total, last_week in rows}
+    return {key: counted.get(key, WeekCount(0, 0)) for key in facets}
 
 
 async def read_tally(session: AsyncSession, subject: str, facet: str, *, since: str = "") -> Mapping[str, int]:

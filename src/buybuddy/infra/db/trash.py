@@ -22,8 +22,8 @@ class TrashRow(Base, CreatedAt):
     __tablename__ = "object_trash"
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
-    key_or_prefix: Mapped[str]
-    due_at: Mapped[dt.datetime] = mapped_column(server_default=text("clock_timestamp()"))
+    key_or_prefix: Mapped[str] = mapped_column(index=True)
+    due_at: Mapped[dt.datetime] = mapped_column(server_default=text("clock_timestamp()"), index=True)
 
 
 def throw_away(session: AsyncSession, key_or_prefix: str, *, after_s: float = 0.0) -> None:
@@ -48,7 +48,7 @@ async def keep(session: AsyncSession, key_or_prefix: str) -> bool:
 async def take_trash(session: AsyncSession) -> Sequence[str]:
     """Return the oldest due entries and forget them; the transaction must end only when their objects are gone."""
     due = TrashRow.due_at <= func.clock_timestamp()
-    statement = select(TrashRow).where(due).order_by(TrashRow.id).limit(BATCH).with_for_update(skip_locked=True)
+    statement = select(TrashRow).where(due).order_by(TrashRow.due_at).limit(BATCH).with_for_update(skip_locked=True)
     rows = (await session.scalars(statement)).all()
     await session.execute(delete(TrashRow).where(TrashRow.id.in_([row.id for row in rows])))
     return [row.key_or_prefix for row in rows]

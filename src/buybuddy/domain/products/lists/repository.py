@@ -2,7 +2,7 @@
 
 import re
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,11 +12,12 @@ from sqlalchemy.sql.visitors import ExternallyTraversible, replacement_traverse
 from buybuddy.domain.products.lists.filters import ProductFilters, ProductSort
 from buybuddy.domain.products.lists.sql import (
     ORDERS,
+    TRIED_FIRST_AT_MOST,
     Shape,
     all_hits_sql,
-    facets_sql,
     filter_conditions,
     hit_ids,
+    hits_sql,
     narrow_count_sql,
     narrow_sql,
     narrow_up_to,
@@ -28,10 +29,12 @@ from buybuddy.infra.db import Session
 from buybuddy.infra.db.pages import Count, Slice, Window, decode_cursor, slice_of
 from buybuddy.infra.db.prepared import sql_of
 from buybuddy.infra.db.reader import Reader
-from buybuddy.infra.db.tallies import TALLY_SQL, tally_of
+from buybuddy.infra.db.tallies import tally_of
 
 SHORTEST_PREFIX = 3
 SHORTEST_CORRECTED = 4
+LEAST_DENSE = 2_000  # hits; fewer are collected sooner than they could be met by chance
+MARGIN = 1.5  # how much longer a walk may be than it is on average
 WHOLE_CODE = re.compile(r"[0-9]{3,32}")
 LETTERED_CODE = re.compile(r"(?=[A-Za-z]*[0-9])[0-9A-Za-z]{3,32}")
 CODE_IN_PHRASE = re.compile(r"[0-9]{8,32}")
@@ -46,8 +49,6 @@ SELECT asked.word AS asked, ARRAY(
 FROM unnest(%(words)s::text[]) AS asked (word)
 WHERE NOT EXISTS (SELECT 1 FROM search_words s WHERE s.word >= asked.word AND s.word < asked.word || chr(1114111))
 """
-
-StatusCategoryCount = tuple[str, str, int]
 
 
 @dataclass(frozen=True)
@@ -77,45 +78,19 @@ class ProductPage:
 async def list_rows(reader: Reader, filters: ProductFilters, sort: ProductSort, window: Window) -> ProductPage:
     """Return one page. Raises: BadCursor, Unavailable."""
     if not filters.has_search:
-        values = {**_values(filters, None, sort, window), **_tally_of(filters)}
-        rows = await reader.rows(plain_sql(_shape(filters, None, sort, window)), values)
+        values = {**values_of(filters, None, sort, window), **_tally_of(filters)}
+        rows = await reader.rows(plain_sql(shape_of(filters, None, sort, window)), values)
         n = rows[0].n if rows else (await reader.rows(COUNT_SQL, values))[0].n
         return ProductPage(slice_of(rows, ORDERS[sort], window, Count(int(n))))
-    words = await _words_of(reader, filters)
+    words = await words_of(reader, filters)
     terms = take_apart(filters.search or "", words)
     if terms is None:
         return ProductPage(Slice([], 0, True, None))
     page = await _search(reader, filters, terms, sort, window)
-    if page.found.total == 0 and (corrected := await _correct(reader, words)) is not None:
+    if page.found.total == 0 and (corrected := await correct(reader, words)) is not None:
         other = await _search(reader, filters, corrected, sort, window)
         return other if other.found.total else page
     return page
-
-
-async def count_by_status_and_category(
-    reader: Reader, filters: ProductFilters
-) -> tuple[list[StatusCategoryCount], bool]:
-    """Return how many products have each status and category ('' for none), and whether all were counted."""
-    if not filters.has_search:
-        rows = []
-        for row in await reader.rows(TALLY_SQL, {"subject": "products", "facet": "status_category"}):
-            status, _, category = row.key.partition("\t")
-            if filters.status in (None, status) and filters.category in (None, category):
-                rows.append((status, category, int(row.n)))
-        return rows, True
-    words = await _words_of(reader, filters)
-    for terms in (take_apart(filters.search or "", words), await _correct(reader, words)):
-        if terms is not None:
-            shape = _shape(filters, terms, "-created_at", Window())
-            if found := await reader.rows(facets_sql(shape), _values(filters, terms, "-created_at", Window())):
-                return [(row.status, row.category, row.n) for row in found], found[0].is_whole
-    return [], True
-
-
-async def count_by_category(reader: Reader) -> list[tuple[str, int]]:
-    """Return each category that products have, with how many have it."""
-    rows = await reader.rows(TALLY_SQL, {"subject": "products", "facet": "category"})
-    return [(row.key, int(row.n)) for row in rows if row.key]
 
 
 async def selection(session: Session, filters: ProductFilters) -> Select[uuid.UUID]:
@@ -127,11 +102,11 @@ async def selection(session: Session, filters: ProductFilters) -> Select[uuid.UU
         terms = take_apart(filters.search or "", words)
         if terms is None:
             return select(Product.id).where(false())
-    shape = _shape(filters, terms, "-created_at", Window())
+    shape = shape_of(filters, terms, "-created_at", Window())
     statement = select(Product.id).where(*filter_conditions(shape))
     if terms is not None:
         statement = statement.where(Product.id.in_(hit_ids(shape)))
-    values = _values(filters, terms, "-created_at", Window())
+    values = values_of(filters, terms, "-created_at", Window())
 
     def filled(part: ExternallyTraversible, **_: object) -> ColumnElement[Any] | None:
         return literal(values[part.key], part.type) if isinstance(part, BindParameter) and part.key in values else None
@@ -173,11 +148,12 @@ def _whole(word: str) -> str:
     return f"'{word}'"
 
 
-async def _words_of(reader: Reader, filters: ProductFilters) -> Sequence[str]:
+async def words_of(reader: Reader, filters: ProductFilters) -> Sequence[str]:
+    """Return the words of the search, folded as the catalogue's are."""
     return (await reader.rows(WORDS_SQL, {"search": filters.search}))[0].words or []
 
 
-async def _correct(reader: Reader, words: Sequence[str]) -> Terms | None:
+async def correct(reader: Reader, words: Sequence[str]) -> Terms | None:
     """Replace words that no product has by the most similar that one has; None when nothing can be replaced."""
     long = [word for word in words if len(word) >= SHORTEST_CORRECTED and not word.isdigit()]
     near = {row.asked: row.near for row in await reader.rows(SIMILAR_SQL, {"words": long}) if row.near}
@@ -196,7 +172,13 @@ async def _correct(reader: Reader, words: Sequence[str]) -> Terms | None:
 async def _search(
     reader: Reader, filters: ProductFilters, terms: Terms, sort: ProductSort, window: Window
 ) -> ProductPage:
-    shape, values = _shape(filters, terms, sort, window), _values(filters, terms, sort, window)
+    shape, values = shape_of(filters, terms, sort, window), values_of(filters, terms, sort, window)
+    n_expected = await _expect_dense_hits(reader, filters, shape, values)
+    if n_expected is not None:
+        rows = await reader.rows(walk_sql(shape, TRIED_FIRST_AT_MOST), values)
+        if len(rows) > window.limit:
+            count = Count(_rounded_down(n_expected), is_exact=False)
+            return ProductPage(slice_of(rows, ORDERS[sort], window, count), terms.corrected)
     rows = await reader.rows(narrow_sql(shape), values)
     counted = rows[0] if rows else (await reader.rows(narrow_count_sql(shape), values))[0]
     count = Count(min(counted.n, narrow_up_to(ORDERS[sort])), counted.is_whole)
@@ -205,6 +187,30 @@ async def _search(
         if len(rows) <= window.limit:
             rows = await reader.rows(all_hits_sql(shape), values)
     return ProductPage(slice_of(rows, ORDERS[sort], window, count), terms.corrected)
+
+
+async def _expect_dense_hits(
+    reader: Reader, filters: ProductFilters, shape: Shape, values: Mapping[str, object]
+) -> int | None:
+    """Return how many hits the planner expects, if they lie so close in the order that a short walk meets a page full.
+
+    Collecting ten thousand hits takes longer than meeting fifty of them on the way.
+    """
+    if shape.has_offset or shape.n_codes or not shape.has_words:
+        return None
+    n_hits = await reader.estimate(hits_sql(shape), values)
+    if n_hits < LEAST_DENSE:
+        return None
+    n_rows = int((await reader.rows(COUNT_SQL, _tally_of(filters)))[0].n)
+    is_dense = n_hits * TRIED_FIRST_AT_MOST >= MARGIN * (shape.limit + 1) * n_rows
+    return n_hits if is_dense else None
+
+
+def _rounded_down(n_expected: int) -> int:
+    """Return a round number that is most likely exceeded, to say "more than": of 14,390 expected, 10,000."""
+    n = int(n_expected * 0.8)
+    unit: int = 10 ** (len(str(n)) - 1)
+    return n // unit * unit
 
 
 def _tally_of(filters: ProductFilters) -> dict[str, object]:
@@ -218,7 +224,8 @@ def _tally_of(filters: ProductFilters) -> dict[str, object]:
     return {"facet": "total", "tally_key": ""}
 
 
-def _shape(filters: ProductFilters, terms: Terms | None, sort: ProductSort, window: Window) -> Shape:
+def shape_of(filters: ProductFilters, terms: Terms | None, sort: ProductSort, window: Window) -> Shape:
+    """Return what the statement of a request depends on."""
     return Shape(
         order=sort,
         has_status=filters.status is not None,
@@ -233,7 +240,7 @@ def _shape(filters: ProductFilters, terms: Terms | None, sort: ProductSort, wind
     )
 
 
-def _values(filters: ProductFilters, terms: Terms | None, sort: ProductSort, window: Window) -> dict[str, object]:
+def values_of(filters: ProductFilters, terms: Terms | None, sort: ProductSort, window: Window) -> dict[str, object]:
     """Return a value for each parameter that the statement of this shape has."""
     values: dict[str, object] = {}
     if filters.status is not None:

@@ -42,6 +42,7 @@ NARROW_UP_TO = 20_000
 NARROW_BY_NAME_UP_TO = 60_000  # a word's hits lie side by side in the order of names: walking would miss them
 NARROW_CODES_UP_TO = 2_000
 WALKED_AT_MOST = 20_000
+TRIED_FIRST_AT_MOST = 10_000  # rows of a walk that saves the collecting
 
 ORDERS: dict[str, Order] = {
     name: Order(name, (sort_column, Product.id), name.startswith("-"))
@@ -116,11 +117,17 @@ def narrow_count_sql(shape: Shape) -> str:
 
 
 @lru_cache(1024)
-def walk_sql(shape: Shape) -> str:
-    """A page of a broad search, as far as WALKED_AT_MOST rows of the order hold it."""
+def hits_sql(shape: Shape) -> str:
+    """All hits in no order, for the planner to say how many it expects."""
+    return sql_of(select(Product.id).where(*filter_conditions(shape), *_word_conditions(shape)))
+
+
+@lru_cache(1024)
+def walk_sql(shape: Shape, at_most: int = WALKED_AT_MOST) -> str:
+    """A page of a broad search, as far as so many rows of the order hold it."""
     order = ORDERS[shape.order]
     seen = select(Product.id, Product.words, Product.barcodes, *order.columns[:-1]).where(*filter_conditions(shape))
-    near = _sorted(_after_cursor(seen, order, shape), order).limit(literal_column(str(WALKED_AT_MOST))).subquery("near")
+    near = _sorted(_after_cursor(seen, order, shape), order).limit(literal_column(str(at_most))).subquery("near")
     return sql_of(_rows_of(_cut(select(near.c.id).where(_fits(near, shape)), shape), order))
 
 
@@ -172,11 +179,8 @@ class Collected:
     """The hits of a search with what sorts them; of too many only the first are there, and it is not whole."""
 
     hits: CTE
+    n: ColumnElement[int]
     is_whole: ColumnElement[bool]
-
-    @property
-    def n(self) -> ColumnElement[int]:
-        return _count_of(self.hits)
 
 
 def _collect(shape: Shape, order: Order) -> Collected:
@@ -184,13 +188,14 @@ def _collect(shape: Shape, order: Order) -> Collected:
     filters, narrow = filter_conditions(shape), literal_column(str(narrow_up_to(order)), Integer)
     conditions = [*filters, *_word_conditions(shape), *([] if shape.is_either else _code_conditions(shape))]
     by_words = _cte(select(*keys).where(*conditions).limit(narrow + literal_column("1", Integer)), "by_words")
-    is_whole = _count_of(by_words) <= narrow
+    n_by_words = _count_of(by_words)
     if not shape.is_either:
-        return Collected(by_words, is_whole)
+        return Collected(by_words, n_by_words, n_by_words <= narrow)
     few = literal_column(str(NARROW_CODES_UP_TO), Integer)
     coded = _cte(_with_any_code(shape).limit(few + literal_column("1", Integer)), "coded")
     by_code = select(*keys).join(coded, coded.c.product_id == Product.id).where(*filters)
-    return Collected(_cte(union(select(by_words), by_code), "hits"), and_(is_whole, _count_of(coded) <= few))
+    hits = _cte(union(select(by_words), by_code), "hits")
+    return Collected(hits, _count_of(hits), and_(n_by_words <= narrow, _count_of(coded) <= few))
 
 
 def _word_conditions(shape: Shape) -> list[ColumnElement[bool]]:
@@ -266,4 +271,5 @@ def _cte(statement: SelectBase, name: str) -> CTE:
 
 
 def _count_of(rows: CTE) -> ColumnElement[int]:
-    return select(func.count()).select_from(rows).scalar_subquery()
+    """Return how many rows there are, counted once however often it is asked for."""
+    return select(_cte(select(func.count().label("n")).select_from(rows), f"n_{rows.name}").c.n).scalar_subquery()
