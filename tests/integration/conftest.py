@@ -11,6 +11,7 @@ from sqlalchemy import CursorResult, text
 from buybuddy.domain.jobs import repository, service
 from buybuddy.domain.jobs.board import JobBoard
 from buybuddy.domain.jobs.creation import NewJob, create_jobs
+from buybuddy.domain.jobs.idempotency import request_key
 from buybuddy.domain.jobs.rules import JobType
 from buybuddy.domain.jobs.tables import Job
 from buybuddy.errors import StageCrashed
@@ -44,7 +45,8 @@ class Jobs:
             job_id = new_id()
             spec = EmbedQuerySpec(photo_key=wish, output_prefix=f"exports/{job_id}/")
             new_jobs.append(NewJob(job_type, Subject("test", new_id(), "a test"), spec, job_id))
-        return await create_jobs(session, self.board, new_jobs, SOMEBODY, idempotency_key=key)
+        wanted = request_key(key, SOMEBODY, job_type, n)
+        return await create_jobs(session, self.board, new_jobs, SOMEBODY, key=wanted)
 
     async def start(self, job: Job) -> Job:
         async with self.db.transaction() as session:

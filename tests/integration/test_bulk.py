@@ -10,6 +10,7 @@ import pytest
 
 from buybuddy.domain.jobs import service as jobs_service
 from buybuddy.domain.jobs.batches import BatchProgress, BatchStep, Checkpoint, run_batches
+from buybuddy.domain.jobs.idempotency import KeyReused
 from buybuddy.domain.jobs.runner import JobRunner
 from buybuddy.domain.jobs.sweeping import sweep
 from buybuddy.domain.jobs.tables import Job
@@ -20,7 +21,7 @@ from buybuddy.domain.products.bulk.service import BulkOutcome
 from buybuddy.domain.products.lists.filters import ProductFilters
 from buybuddy.errors import Conflict, StaleAttempt, Unavailable
 from buybuddy.flow import BATCH_STEPS, build_apply_result
-from buybuddy.infra.db import Session
+from buybuddy.infra.db import Actor, Session, new_id
 from buybuddy.infra.db.pages import Window
 from buybuddy.infra.executors import LocalExecutor
 from buybuddy.infra.storage import ObjectStorage
@@ -285,6 +286,27 @@ async def test_few_are_done_at_once_and_the_same_key_is_answered_the_same(shop: 
         await edit(shop, Selection(filters=ProductFilters(), confirm_count=2), {"category": "Tea"})
     assert refusal.value.fields == {"current_count": 3}
     assert await shop.sql("SELECT count(*) FROM bulk_operations") == [1]
+
+
+async def test_a_key_counts_for_one_person_and_one_operation_and_for_one_request(shop: Jobs) -> None:
+    ids = await stock(shop, 3)
+    chosen = Selection(product_ids=ids[:1])
+    tea: dict[str, object] = {"category": "Tea"}
+    mine = await edit(shop, chosen, tea, key="k")
+    with pytest.raises(KeyReused, match="Idempotency-Key"):
+        await edit(shop, chosen, {"category": "Coffee"}, key="k")
+    with pytest.raises(KeyReused):
+        await edit(shop, Selection(product_ids=ids[:2]), tea, key="k")
+    assert await shop.sql("SELECT count(*) FROM bulk_operations") == [1]
+    somebody_else = Actor(new_id(), "somebody else")
+    await shop.sql("INSERT INTO users (id, username, role) VALUES (:id, 'else', 'operator')", id=somebody_else.id)
+    async with shop.db.transaction() as session:
+        theirs = await bulk.edit_products(session, shop.board, Selection(product_ids=ids[1:]), tea, somebody_else, "k")
+        deleted = await bulk.delete_products(session, shop.board, chosen, SOMEBODY, "k")
+        undone = await bulk.undo(session, shop.board, theirs.operation.id, SOMEBODY, "k")
+    assert len({outcome.operation.id for outcome in (mine, theirs, deleted, undone)}) == 4
+    assert await shop.sql("SELECT id FROM products ORDER BY id") == ids[1:]
+    assert (await edit(shop, chosen, tea, key="k")).operation.id == mine.operation.id
 
 
 async def test_random_hands_on_the_same_products_never_deadlock(shop: Jobs, runner: JobRunner) -> None:

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from buybuddy.domain.jobs import repository, service
+from buybuddy.domain.jobs.idempotency import KeyReused
 from buybuddy.domain.jobs.sweeping import sweep
 from buybuddy.errors import BuybuddyError, Conflict, QueueFull, StageCrashed, StageFailed, StaleAttempt
 from buybuddy.infra.db import Session, keep, take_trash, throw_away
@@ -239,6 +240,9 @@ async def test_an_idempotency_key_answers_with_the_same_jobs_even_at_the_same_mo
     await jobs.sql("UPDATE jobs SET status = 'completed'")
     longer = await jobs.create(key="one:more")
     assert await jobs.create(key="one") != longer, "a key is not found by its beginning"
+    with pytest.raises(KeyReused, match="Idempotency-Key"):
+        await jobs.create(3, key="one request")
+    assert await jobs.create(3, job_type="training", key="one request"), "another operation"
 
 
 async def test_whatever_plan_the_database_makes_no_more_move_up_than_there_are_slots(jobs: Jobs) -> None:

@@ -10498,7 +10498,7 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description The same key again answers with the same jobs.
+                 * @description The same request with the same key again is answered alike and done once; 422 for another one.
                  * @example text
                  */
                 "idempotency-key"?: string | null;
@@ -10656,7 +10656,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description VALIDATION_FAILED */
+            /** @description IDEMPOTENCY_KEY_REUSED, VALIDATION_FAILED */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -10703,7 +10703,7 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description The same key again answers with the same jobs.
+                 * @description The same request with the same key again is answered alike and done once; 422 for another one.
                  * @example text
                  */
                 "idempotency-key"?: string | null;
@@ -10863,7 +10863,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description VALIDATION_FAILED */
+            /** @description IDEMPOTENCY_KEY_REUSED, VALIDATION_FAILED */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -10910,7 +10910,7 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description The same key again answers with the same jobs.
+                 * @description The same request with the same key again is answered alike and done once; 422 for another one.
                  * @example text
                  */
                 "idempotency-key"?: string | null;
@@ -11059,7 +11059,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description VALIDATION_FAILED */
+            /** @description IDEMPOTENCY_KEY_REUSED, VALIDATION_FAILED */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -12385,7 +12385,7 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description The same key again answers with the same jobs.
+                 * @description The same request with the same key again is answered alike and done once; 422 for another one.
                  * @example text
                  */
                 "idempotency-key"?: string | null;
@@ -12474,7 +12474,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description VALIDATION_FAILED */
+            /** @description IDEMPOTENCY_KEY_REUSED, VALIDATION_FAILED */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -14914,7 +14914,7 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description The same key again answers with the same jobs.
+                 * @description The same request with the same key again is answered alike and done once; 422 for another one.
                  * @example text
                  */
                 "idempotency-key"?: string | null;
@@ -15010,7 +15010,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description VALIDATION_FAILED */
+            /** @description IDEMPOTENCY_KEY_REUSED, VALIDATION_FAILED */
             422: {
                 headers: {
                     [name: string]: unknown;

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from buybuddy.domain.jobs import repository
 from buybuddy.domain.jobs.board import JobBoard, tell
+from buybuddy.domain.jobs.idempotency import RequestKey
 from buybuddy.domain.jobs.repository import Slots
 from buybuddy.domain.jobs.rules import JobType, priority_of
 from buybuddy.domain.jobs.tables import Job
@@ -31,17 +32,17 @@ class NewJob:
 
 
 async def create_jobs(
-    session: Session, board: JobBoard, new_jobs: Sequence[NewJob], actor: Actor, *, idempotency_key: str | None = None
+    session: Session, board: JobBoard, new_jobs: Sequence[NewJob], actor: Actor, *, key: RequestKey | None = None
 ) -> list[Job]:
     """Accept jobs of one type: as many as there are free slots are queued, the rest of the batch waits.
 
-    Raises: QueueFull when no slot is free at all (docs/decisions/0003-job-limits.md).
+    Raises: QueueFull when no slot is free at all (docs/decisions/0003-job-limits.md), KeyReused.
     """
     if not new_jobs:
         return []
     slots = await repository.lock_slots(session, new_jobs[0].type)
-    if idempotency_key and (earlier := await repository.find_by_idempotency_key(session, idempotency_key)):
-        return list(earlier)
+    if earlier := await find_earlier(session, key):
+        return earlier
     if slots.n_free == 0:
         raise QueueFull(
             f"All {slots.max_concurrent} slots for {new_jobs[0].type} are taken; try again when one is free.",
@@ -50,7 +51,17 @@ async def create_jobs(
             max_concurrent=slots.max_concurrent,
             current_count=slots.current_count,
         )
-    return await _insert(session, board, new_jobs, actor, slots, idempotency_key)
+    return await _insert(session, board, new_jobs, actor, slots, key)
+
+
+async def find_earlier(session: Session, key: RequestKey | None) -> list[Job]:
+    """Return the jobs that the same request made when it was sent before. Raises: KeyReused."""
+    if key is None:
+        return []
+    earlier = await repository.find_by_idempotency_key(session, key.scope)
+    for job in earlier:
+        key.check_same(job.idempotency_key)
+    return list(earlier)
 
 
 async def create_follow_up_jobs(session: Session, board: JobBoard, new_jobs: Sequence[NewJob]) -> list[Job]:
@@ -62,7 +73,7 @@ async def create_follow_up_jobs(session: Session, board: JobBoard, new_jobs: Seq
 
 
 async def _insert(
-    session: Session, board: JobBoard, new_jobs: Sequence[NewJob], actor: Actor, slots: Slots, key: str | None
+    session: Session, board: JobBoard, new_jobs: Sequence[NewJob], actor: Actor, slots: Slots, key: RequestKey | None
 ) -> list[Job]:
     rows = []
     for index, new in enumerate(new_jobs):
@@ -78,7 +89,7 @@ async def _insert(
             subject_kind=new.subject.kind,
             subject_id=new.subject.id,
             subject_label=new.subject.label,
-            idempotency_key=f"{key}:{index:06d}" if key else None,
+            idempotency_key=f"{key.stored}:{index:06d}" if key else None,
             trace_id=new_id().hex,
             created_by=actor.id,
             created_by_name=actor.name,

@@ -14,5 +14,10 @@ async def get_board(request: Request) -> JobBoard:
 
 BoardDep = Annotated[JobBoard, Depends(get_board)]
 IdempotencyKey = Annotated[
-    str | None, Header(min_length=1, max_length=200, description="The same key again answers with the same jobs.")
+    str | None,
+    Header(
+        min_length=1,
+        max_length=200,
+        description="The same request with the same key again is answered alike and done once; 422 for another one.",
+    ),
 ]

@@ -59,10 +59,10 @@ async def find_job(session: Session, job_id: uuid.UUID) -> Job | None:
     return await session.get(Job, job_id, populate_existing=True)
 
 
-async def find_by_idempotency_key(session: Session, key: str) -> Sequence[Job]:
-    """Return the jobs of one request, keys `key:000000`, `key:000001` ...; a second such request waits."""
-    await session.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))"), {"key": key})
-    wanted = Job.idempotency_key.like(f"{_escape_like(key)}:______", escape="\\")  # not `%`: a key may hold colons
+async def find_by_idempotency_key(session: Session, scope: str) -> Sequence[Job]:
+    """Return the jobs of the request with this key, see idempotency.py; a second such request waits."""
+    await session.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))"), {"key": scope})
+    wanted = Job.idempotency_key.like(f"{scope}:%")  # a digest: nothing in it is a wildcard
     return (await session.scalars(select(Job).where(wanted).order_by(Job.idempotency_key))).all()
 
 
@@ -260,7 +260,3 @@ async def add_logs(session: Session, rows: list[dict[str, object]]) -> None:
 async def list_logs(session: Session, job_id: uuid.UUID, window: Window) -> Slice[JobLog]:
     """Return one page of a job's log, oldest first."""
     return await read_page(session, select(JobLog).where(JobLog.job_id == job_id), LOG_ORDER, window)
-
-
-def _escape_like(value: str) -> str:
-    return value.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")

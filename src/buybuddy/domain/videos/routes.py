@@ -10,6 +10,7 @@ from fastapi import APIRouter, Form, Query, UploadFile
 from buybuddy.domain.accounts.access import Operator, Viewer
 from buybuddy.domain.jobs import repository as jobs_repository
 from buybuddy.domain.jobs.dependencies import BoardDep, IdempotencyKey
+from buybuddy.domain.jobs.idempotency import KeyReused
 from buybuddy.domain.jobs.schemas import JobOut, JobsCreated, SkippedItem
 from buybuddy.domain.jobs.tables import Job
 from buybuddy.domain.videos import repository, service
@@ -91,7 +92,7 @@ async def get_video_queue(_: Viewer, session: SessionDep, platform: PlatformDep)
     )
 
 
-@router.post("/process", operation_id="processVideos", status_code=202, responses=refusals(QueueFull))
+@router.post("/process", operation_id="processVideos", status_code=202, responses=refusals(QueueFull, KeyReused))
 async def process_videos(
     body: ProcessIn,
     principal: Operator,

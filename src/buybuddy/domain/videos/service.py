@@ -10,7 +10,8 @@ from typing import BinaryIO
 
 from buybuddy.domain.jobs import repository as jobs_repository
 from buybuddy.domain.jobs.board import JobBoard
-from buybuddy.domain.jobs.creation import NewJob, create_jobs
+from buybuddy.domain.jobs.creation import NewJob, create_jobs, find_earlier
+from buybuddy.domain.jobs.idempotency import request_key
 from buybuddy.domain.jobs.rules import ACTIVE
 from buybuddy.domain.jobs.tables import Job
 from buybuddy.domain.videos import repository
@@ -143,11 +144,11 @@ async def process_videos(
     *,
     idempotency_key: str | None = None,
 ) -> tuple[list[Job], list[Skipped]]:
-    """Create a job for each video that is not being processed. Raises: QueueFull."""
+    """Create a job for each video that is not being processed. Raises: QueueFull, KeyReused."""
     await jobs_repository.lock_slots(session, "video_processing")  # before the videos' rows: see jobs/service.py
-    key = f"{actor.id}:{idempotency_key}" if idempotency_key else None
-    if key and (earlier := await jobs_repository.find_by_idempotency_key(session, key)):
-        return list(earlier), []
+    key = request_key(idempotency_key, actor, "videos.process", [str(video_id) for video_id in video_ids])
+    if earlier := await find_earlier(session, key):
+        return earlier, []
     videos = {video.id: video for video in await repository.lock_videos(session, video_ids)}
     latest = await jobs_repository.latest_by_subject(session, list(videos))
     new_jobs, skipped = [], []
@@ -159,7 +160,7 @@ async def process_videos(
             skipped.append(Skipped(video_id, "It is being processed already."))
         else:
             new_jobs.append(_processing_job(video))
-    jobs = await create_jobs(session, board, new_jobs, actor, idempotency_key=key)
+    jobs = await create_jobs(session, board, new_jobs, actor, key=key)
     for job in jobs:
         record_audit(session, actor, "video.process", Subject("video", job.subject_id, job.subject_label))
     return jobs, skipped

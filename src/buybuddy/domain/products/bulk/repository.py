@@ -92,10 +92,10 @@ async def remove_products(session: Session, product_ids: Sequence[uuid.UUID]) ->
     await session.execute(gone.execution_options(synchronize_session=False))
 
 
-async def lock_key(session: Session, key: str) -> BulkOperation | None:
+async def lock_key(session: Session, scope: str) -> BulkOperation | None:
     """Return the operation that was asked for with this key; a second such request waits for the first."""
-    await session.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 1))"), {"key": key})
-    return await session.scalar(select(BulkOperation).where(BulkOperation.idempotency_key == key))
+    await session.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 1))"), {"key": scope})
+    return await session.scalar(select(BulkOperation).where(BulkOperation.idempotency_key.like(f"{scope}:%")))
 
 
 async def find_operation(session: Session, bulk_id: uuid.UUID) -> BulkOperation | None:

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Response
 
 from buybuddy.domain.accounts.access import Operator, Viewer
 from buybuddy.domain.jobs.dependencies import BoardDep, IdempotencyKey
+from buybuddy.domain.jobs.idempotency import KeyReused
 from buybuddy.domain.jobs.schemas import JobOut
 from buybuddy.domain.products.bulk import service as bulk
 from buybuddy.domain.products.bulk.schemas import BulkAnswer, BulkDeleteIn, BulkEditIn, FailedProduct
@@ -18,7 +19,11 @@ router = APIRouter(prefix="/products", tags=["products"])
 ACCEPTED: dict[int | str, dict[str, Any]] = {202: {"model": BulkAnswer, "description": "A job does it."}}
 
 
-@router.post("/bulk-delete", operation_id="bulkDeleteProducts", responses={**ACCEPTED, **refusals(Conflict, QueueFull)})
+@router.post(
+    "/bulk-delete",
+    operation_id="bulkDeleteProducts",
+    responses={**ACCEPTED, **refusals(Conflict, QueueFull, KeyReused)},
+)
 async def bulk_delete(
     body: BulkDeleteIn,
     principal: Operator,
@@ -32,7 +37,9 @@ async def bulk_delete(
     return _answer(outcome, response)
 
 
-@router.post("/bulk-edit", operation_id="bulkEditProducts", responses={**ACCEPTED, **refusals(Conflict, QueueFull)})
+@router.post(
+    "/bulk-edit", operation_id="bulkEditProducts", responses={**ACCEPTED, **refusals(Conflict, QueueFull, KeyReused)}
+)
 async def bulk_edit(
     body: BulkEditIn,
     principal: Operator,
@@ -50,7 +57,7 @@ async def bulk_edit(
 @router.post(
     "/bulk-edit/{bulk_id}/undo",
     operation_id="undoBulkEdit",
-    responses={**ACCEPTED, **refusals(NotFound, Conflict, QueueFull)},
+    responses={**ACCEPTED, **refusals(NotFound, Conflict, QueueFull, KeyReused)},
 )
 async def undo_bulk_edit(
     bulk_id: uuid.UUID,

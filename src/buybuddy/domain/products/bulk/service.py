@@ -13,6 +13,7 @@ from buybuddy.domain.jobs import repository as jobs_repository
 from buybuddy.domain.jobs.batches import BatchProgress, Checkpoint
 from buybuddy.domain.jobs.board import JobBoard
 from buybuddy.domain.jobs.creation import NewJob, create_jobs
+from buybuddy.domain.jobs.idempotency import RequestKey, request_key
 from buybuddy.domain.jobs.tables import Job
 from buybuddy.domain.products.bulk import repository
 from buybuddy.domain.products.bulk.rules import DELETE_BATCH, DONE_AT_ONCE, EDIT_BATCH, KEPT_FOR_DAYS
@@ -38,8 +39,9 @@ class BulkOutcome:
 async def delete_products(
     session: Session, board: JobBoard, selection: Selection, actor: Actor, key: str | None
 ) -> BulkOutcome:
-    """Remove many products. Raises: Conflict when they are not as many as was confirmed, QueueFull."""
-    return await _begin(session, board, "delete", {}, selection, actor, key)
+    """Remove many products. Raises: Conflict when they are not as many as was confirmed, QueueFull, KeyReused."""
+    wanted = request_key(key, actor, "bulk.delete", selection.model_dump(mode="json"))
+    return await _begin(session, board, "delete", {}, selection, actor, wanted)
 
 
 async def edit_products(
@@ -50,23 +52,28 @@ async def edit_products(
     actor: Actor,
     key: str | None,
 ) -> BulkOutcome:
-    """Change many products in the same way. Raises: Conflict when they are not as many as was confirmed, QueueFull."""
-    return await _begin(session, board, "edit", dict(changes), selection, actor, key)
+    """Change many products in the same way.
+
+    Raises: Conflict when they are not as many as was confirmed, QueueFull, KeyReused.
+    """
+    wanted = request_key(key, actor, "bulk.edit", [selection.model_dump(mode="json"), dict(changes)])
+    return await _begin(session, board, "edit", dict(changes), selection, actor, wanted)
 
 
 async def undo(session: Session, board: JobBoard, bulk_id: uuid.UUID, actor: Actor, key: str | None) -> BulkOutcome:
     """Give the products of an edit back what they had, but for those that have been changed since.
 
-    Raises: NotFound, Conflict for what is no edit or still runs, QueueFull.
+    Raises: NotFound, Conflict for what is no edit or still runs, QueueFull, KeyReused.
     """
-    if key is not None and (earlier := await _earlier(session, f"{actor.id}:{key}")) is not None:
+    wanted = request_key(key, actor, "bulk.undo", str(bulk_id))
+    if (earlier := await _earlier(session, wanted)) is not None:
         return earlier
     undone = await get_operation(session, bulk_id)
     if undone.action != "edit":
         raise Conflict("Removed products cannot be brought back.")
     if await jobs_repository.has_unfinished(session, "catalogue_change", bulk_id):
         raise Conflict("The edit still runs; cancel its job first.")
-    operation = _add_operation(session, "edit", {}, actor, key, undo_of=bulk_id)
+    operation = _add_operation(session, "edit", {}, actor, wanted, undo_of=bulk_id)
     await session.flush()
     operation.n_items = await repository.add_undo_items(session, operation.id, bulk_id)
     return await _carry_out(session, board, operation, actor, is_short=operation.n_items <= DONE_AT_ONCE)
@@ -79,9 +86,9 @@ async def _begin(
     changes: dict[str, object],
     selection: Selection,
     actor: Actor,
-    key: str | None,
+    key: RequestKey | None,
 ) -> BulkOutcome:
-    if key is not None and (earlier := await _earlier(session, f"{actor.id}:{key}")) is not None:
+    if (earlier := await _earlier(session, key)) is not None:
         return earlier
     operation = _add_operation(session, action, changes, actor, key)
     await session.flush()
@@ -103,7 +110,7 @@ def _add_operation(
     action: str,
     changes: dict[str, object],
     actor: Actor,
-    key: str | None,
+    key: RequestKey | None,
     undo_of: uuid.UUID | None = None,
 ) -> BulkOperation:
     operation = BulkOperation(
@@ -112,7 +119,7 @@ def _add_operation(
         changes=changes,
         n_items=0,
         undo_of=undo_of,
-        idempotency_key=f"{actor.id}:{key}" if key else None,
+        idempotency_key=key.stored if key else None,
         created_by=actor.id,
         created_by_name=actor.name,
     )
@@ -120,11 +127,12 @@ def _add_operation(
     return operation
 
 
-async def _earlier(session: Session, key: str) -> BulkOutcome | None:
-    """Return what an earlier request with the same key was answered."""
-    operation = await repository.lock_key(session, key)
-    if operation is None:
+async def _earlier(session: Session, key: RequestKey | None) -> BulkOutcome | None:
+    """Return what the same request was answered when it was sent before. Raises: KeyReused."""
+    operation = await repository.lock_key(session, key.scope) if key is not None else None
+    if key is None or operation is None:
         return None
+    key.check_same(operation.idempotency_key)
     job = (await jobs_repository.latest_by_subject(session, [operation.id])).get(operation.id)
     found = await repository.list_failures(session, operation.id, Window(limit=DONE_AT_ONCE))
     failures = [

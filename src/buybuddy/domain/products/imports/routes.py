@@ -7,6 +7,7 @@ from fastapi import APIRouter, Form, Query, Response, UploadFile
 
 from buybuddy.domain.accounts.access import Operator
 from buybuddy.domain.jobs.dependencies import BoardDep, IdempotencyKey
+from buybuddy.domain.jobs.idempotency import KeyReused
 from buybuddy.domain.jobs.schemas import JobOut
 from buybuddy.domain.products.imports import repository as import_repository
 from buybuddy.domain.products.imports import service as imports
@@ -94,7 +95,7 @@ async def list_import_rows(
     "/{import_id}/apply",
     operation_id="applyImport",
     status_code=202,
-    responses=refusals(NotFound, Conflict, QueueFull),
+    responses=refusals(NotFound, Conflict, QueueFull, KeyReused),
 )
 async def apply_import(
     import_id: uuid.UUID,

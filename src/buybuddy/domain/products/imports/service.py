@@ -14,7 +14,8 @@ from typing import BinaryIO
 
 from buybuddy.domain.jobs import repository as jobs_repository
 from buybuddy.domain.jobs.board import JobBoard
-from buybuddy.domain.jobs.creation import NewJob, create_jobs
+from buybuddy.domain.jobs.creation import NewJob, create_jobs, find_earlier
+from buybuddy.domain.jobs.idempotency import request_key
 from buybuddy.domain.jobs.tables import Job
 from buybuddy.domain.products.bulk.rules import KEPT_FOR_DAYS
 from buybuddy.domain.products.imports import repository
@@ -106,11 +107,11 @@ async def apply_import(
 ) -> Job:
     """Have what was previewed done; after a failed or cancelled job, what is left of it.
 
-    Raises: NotFound, Conflict when it runs, was done, or there is nothing to do, QueueFull.
+    Raises: NotFound, Conflict when it runs, was done, or there is nothing to do, QueueFull, KeyReused.
     """
     await jobs_repository.lock_slots(session, "catalogue_change")  # before the import's row: see jobs/service.py
-    key = f"{actor.id}:{idempotency_key}" if idempotency_key else None
-    if key and (earlier := await jobs_repository.find_by_idempotency_key(session, key)):
+    key = request_key(idempotency_key, actor, "imports.apply", str(import_id))
+    if earlier := await find_earlier(session, key):
         return earlier[0]
     found = await _lock_idle(session, import_id)
     _, latest = await get_import(session, import_id)
@@ -123,7 +124,7 @@ async def apply_import(
     spec = ImportSpec(import_id=str(import_id), output_prefix=object_key("exports", job_id) + "/")
     record_audit(session, actor, "product.import", subject)
     new_job = NewJob("catalogue_change", subject, spec, job_id)
-    return (await create_jobs(session, board, [new_job], actor, idempotency_key=key))[0]
+    return (await create_jobs(session, board, [new_job], actor, key=key))[0]
 
 
 async def discard_import(session: Session, import_id: uuid.UUID, actor: Actor) -> None:
