@@ -1,5 +1,6 @@
 """The API process: `uvicorn buybuddy.api:create_app --factory`."""
 
+import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -49,11 +50,12 @@ from buybuddy.infra.storage import LinkSigner
 from buybuddy.settings import Settings
 
 API_PREFIX = "/api/v1"
-# In this order: a path of its own, such as /products/facets, goes before /products/{product_id}.
+# In this order: a path of its own, such as /products/facets, goes before /products/{product_id}; and what is asked for
+# all day goes first, since each request tries one after another.
 ROUTES = (
-    user_routes, session_routes, accounts, dashboard, upload_routes, videos, export_routes, bulk_routes, import_routes,
-    products, barcode_routes, version_routes, datasets, lock_routes, presence_routes, notification_routes, search, jobs,
-    audit_routes, activity,
+    export_routes, bulk_routes, import_routes, products, barcode_routes, jobs, upload_routes, videos, version_routes,
+    datasets, activity, lock_routes, presence_routes, notification_routes, search, dashboard, session_routes,
+    user_routes, accounts, audit_routes,
 )  # fmt: skip
 
 
@@ -76,6 +78,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         app.state.passwords = Passwords()
         await reader.open()
         await events.start()
+        _leave_out_of_collection()
         try:
             yield
         finally:
@@ -103,6 +106,12 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     add_web_pages(app, settings.web_dir)
     complete_description(app, public=("login", "getHealth", "getReadiness"))
     return app
+
+
+def _leave_out_of_collection() -> None:
+    """Have the garbage collector pass over what lives as long as the process: a full round took 0.16 s."""
+    gc.collect()
+    gc.freeze()
 
 
 def add_routes(app: FastAPI) -> None:

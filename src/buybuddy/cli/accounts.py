@@ -3,10 +3,10 @@
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
 
 from buybuddy.cli.connect import connect
 from buybuddy.cli.output import JsonOption, ServerOption, out, print_json
+from buybuddy.cli.tables import Listing
 from buybuddy.domain.accounts.rules import AREAS, Role
 from buybuddy.domain.accounts.service import ADMIN_USERNAME
 from buybuddy.errors import NotFound
@@ -160,7 +160,6 @@ def _show(documents: Any, rows: list[dict[str, Any]], columns: tuple[str, ...], 
     if as_json:
         print_json(documents)
         return
-    table = Table(*(column.replace("_", " ") for column in columns), box=None)
-    for row in rows:
-        table.add_row(*(str(row[column] or "") for column in columns))
-    out.print(table, highlight=False)
+    Listing(*(column.replace("_", " ") for column in columns), whole=("id", "username", "email")).print(
+        [[row[column] for column in columns] for row in rows]
+    )

@@ -11,7 +11,8 @@ from rich.table import Table
 
 from buybuddy.benchmarks.report import BenchmarkReport
 from buybuddy.cli.environment import read_settings
-from buybuddy.cli.output import JsonOption, err, out, print_json
+from buybuddy.cli.output import JsonOption, err, print_json
+from buybuddy.cli.tables import print_table
 
 NAMES = ("video", "retrieval", "api", "export", "queue")
 # Named, not imported: what a benchmark loads would slow every other command down.
@@ -41,4 +42,4 @@ def bench(
         baseline, ratio = (f"{n:.4g}" if n is not None else "" for n in (report.baseline, report.ratio))
         details = ", ".join(f"{key} {value}" for key, value in report.details.items())
         table.add_row(report.name, f"{report.value:.4g}", report.unit, baseline, ratio, details)
-    out.print(table)
+    print_table(table)

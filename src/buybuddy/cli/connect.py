@@ -35,6 +35,16 @@ def connect(server: str | None) -> Iterator[Client]:
         with LocalClient(*running) as client:
             yield client
         return
+    with run_platform(settings) as supervisor, LocalClient(supervisor.url, cli_key(settings)) as client:
+        yield client
+
+
+@contextmanager
+def run_platform(settings: Settings) -> Iterator[Supervisor]:
+    """Run this home's platform while the block runs; what had begun when its start failed is stopped, too.
+
+    Raises: Misconfigured, Unavailable.
+    """
     with err.status("starting the platform for this command ..."):
         supervisor = Supervisor(settings, port=0)
         try:
@@ -42,8 +52,8 @@ def connect(server: str | None) -> Iterator[Client]:
         except BaseException:
             supervisor.stop()
             raise
-    with supervisor.watching(), LocalClient(supervisor.url, cli_key(settings)) as client:
-        yield client
+    with supervisor.watching():
+        yield supervisor
 
 
 def cli_key(settings: Settings) -> str:

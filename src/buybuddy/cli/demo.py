@@ -8,6 +8,7 @@ from rich.table import Table
 
 from buybuddy.cli.connect import connect
 from buybuddy.cli.output import JsonOption, ServerOption, err, out, print_json
+from buybuddy.cli.tables import print_table
 from buybuddy.demo import DemoReport, run_demo, write_html_report
 
 
@@ -40,4 +41,4 @@ def _print_table(report: DemoReport) -> None:
         table.add_row(
             row.name, row.barcode, row.read_name or "", str(row.frame_count), found, similarity, f"{row.seconds:.1f}"
         )
-    out.print(table)
+    print_table(table)

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -24,6 +25,18 @@ ServerOption = Annotated[
 def print_json(document: Any) -> None:
     """Print the one document of a `--json` run."""
     sys.stdout.write(json.dumps(plain(document), ensure_ascii=False, indent=2, default=str) + "\n")
+
+
+def print_json_list(pages: Iterable[Sequence[BaseModel]]) -> None:
+    """Print the one document of a `--json` run, a list, as its pages come."""
+    before = "[\n"
+    for items in pages:
+        for item in items:
+            text = json.dumps(plain(item), ensure_ascii=False, indent=2, default=str).replace("\n", "\n  ")
+            sys.stdout.write(f"{before}  {text}")
+            before = ",\n"
+        sys.stdout.flush()
+    sys.stdout.write("[]\n" if before == "[\n" else "\n]\n")
 
 
 def plain(document: Any) -> Any:

@@ -1,12 +1,16 @@
 """`buybuddy products`."""
 
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from buybuddy.cli.connect import connect
-from buybuddy.cli.output import JsonOption, ServerOption, out, print_json
+from buybuddy.cli.output import JsonOption, ServerOption, err, out, print_json_list
+from buybuddy.cli.tables import Listing
+from buybuddy_sdk import Page
+from buybuddy_sdk.models import ProductRow
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -21,17 +25,50 @@ def list_products(
     search: Annotated[str | None, typer.Option(help="A barcode's beginning, or a part of the name or brand.")] = None,
     status: Annotated[str | None, typer.Option(help="pending, processing, needs_matching, ready or rejected.")] = None,
     category: Annotated[str | None, typer.Option()] = None,
+    limit: Annotated[int, typer.Option(min=0, help="At most so many; 0 lists all.")] = 50,
     server: ServerOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List the catalogue, newest first."""
+    """List the catalogue, newest first, and say how many products there are in all."""
+    listing = Listing("barcode", "brand", "product", "variant", "category", "status", "frames", "id")
+    shown = Shown()
     with connect(server) as client:
-        rows = client.products.list(search=search, status=status, category=category).to_list()
-    if as_json:
-        print_json(rows)
-        return
-    table = Table("barcode", "brand", "product", "variant", "category", "status", "frames", "id")
-    for row in rows:
-        names = (row.barcode, row.brand_name, row.product_name, row.variant_flavor, row.category)
-        table.add_row(*(name or "" for name in names), row.status, str(row.frame_count), str(row.id))
-    out.print(table if rows else "No product matches." if search or status or category else "No product yet.")
+        pages = shown.cut(client.products.list(search=search, status=status, category=category).pages(), limit)
+        if as_json:
+            print_json_list(pages)
+        else:
+            for rows in pages:
+                if rows:
+                    listing.print([_cells(row) for row in rows])
+    if shown.n or as_json:
+        err.print(shown.sentence(), highlight=False)
+    else:
+        out.print("No product matches." if search or status or category else "No product yet.")
+
+
+@dataclass
+class Shown:
+    """How much of a list was shown; `of` says how much there is."""
+
+    n: int = 0
+    of: str = "0"
+
+    def cut(self, pages: Iterable[Page[ProductRow]], limit: int) -> Iterator[Sequence[ProductRow]]:
+        """Yield the rows page by page, at most so many in all, or all for 0."""
+        for page in pages:
+            rows = page.items[: limit - self.n] if limit else page.items
+            self.n += len(rows)
+            self.of = ("" if page.is_total_exact else "at least ") + f"{max(page.total, self.n):,}"
+            yield rows
+            if self.n == limit:
+                return
+
+    def sentence(self) -> str:
+        """Say it."""
+        count = f"{self.n:,}"
+        return f"{count} products." if self.of == count else f"{count} of {self.of} products; --limit 0 lists all."
+
+
+def _cells(row: ProductRow) -> tuple[object, ...]:
+    names = (row.barcode, row.brand_name, row.product_name, row.variant_flavor, row.category)
+    return *names, row.status, row.frame_count, row.id

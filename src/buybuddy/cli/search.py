@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from buybuddy.cli.connect import connect
 from buybuddy.cli.output import JsonOption, ServerOption, out, plain, print_json
+from buybuddy.cli.tables import Listing
 
 
 def search(
@@ -28,8 +28,9 @@ def search(
     if not answer.results:
         out.print("There is nothing to find yet: process a video first.")
         return
-    table = Table("similarity", "barcode", "brand", "product", "variant", "id")
-    for row in answer.results:
-        names = (row.barcode, row.brand_name, row.product_name, row.variant_flavor)
-        table.add_row(f"{row.similarity:.3f}", *(name or "" for name in names), str(row.product_id))
-    out.print(table)
+    Listing("similarity", "barcode", "brand", "product", "variant", "id").print(
+        [
+            (f"{row.similarity:.3f}", row.barcode, row.brand_name, row.product_name, row.variant_flavor, row.product_id)
+            for row in answer.results
+        ]
+    )

@@ -2,15 +2,17 @@
 
 from typing import Annotated
 
+import psycopg
 import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from buybuddy.benchmarks.seed import CatalogueSize, seed_catalogue
+from buybuddy.cli.connect import run_platform
 from buybuddy.cli.environment import read_settings
 from buybuddy.cli.output import err, out
 from buybuddy.connections import database_url
-from buybuddy.errors import InvalidInput
-from buybuddy.supervisor import Supervisor, find_running
+from buybuddy.errors import InvalidInput, Unavailable
+from buybuddy.supervisor import find_running
 
 
 def seed(
@@ -29,16 +31,16 @@ def seed(
     if settings.database_url is not None or find_running(settings) is not None:
         _seed(database_url(settings), size)
         return
-    with err.status("starting the platform for this command ..."):
-        supervisor = Supervisor(settings, port=0)
-        supervisor.start()
-    with supervisor.watching():
+    with run_platform(settings):
         _seed(database_url(settings), size)
 
 
 def _seed(dsn: str, size: CatalogueSize) -> None:
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=err, transient=True) as bars:
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bars:
         task = bars.add_task("beginning", total=1.0)
-        seed_catalogue(dsn, size, lambda fraction, step: bars.update(task, completed=fraction, description=step))
+        try:
+            seed_catalogue(dsn, size, lambda fraction, step: bars.update(task, completed=fraction, description=step))
+        except psycopg.Error as error:
+            raise Unavailable(f"The database did not take it: {str(error).splitlines()[0]}") from error
     out.print(f"{size.n_products:,} products, {size.n_barcodes:,} barcodes and {size.n_images:,} images are in.")

@@ -2,7 +2,7 @@
 
 import datetime as dt
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
@@ -59,17 +59,19 @@ def page_document(page: ProductPage, window: Window, platform: Platform) -> byte
 
     Not by way of the models: their fields' types are the columns' own, and a page of fifty is asked for all day.
     """
-    items = [_row_document(row, platform) for row in page.found.rows]
+    rows = page.found.rows
+    hidden = NOT_SHOWN.intersection(rows[0]._fields) if rows else ()
+    items = [_row_document(row, hidden, platform) for row in rows]
     found = page_of(items, page.found, window)
     return to_json({**vars(found), "corrected_search": page.corrected_search})
 
 
-def _row_document(row: Any, platform: Platform) -> dict[str, object]:
+def _row_document(row: Any, hidden: Collection[str], platform: Platform) -> dict[str, object]:
     document: dict[str, object] = row._asdict()
     document["barcode"] = row.barcodes[0] if row.barcodes else None
     document["primary_image_url"] = platform.link(row.storage_key)
     document["thumbnail_url"] = platform.link(row.thumbnail_key)
-    for name in NOT_SHOWN & document.keys():
+    for name in hidden:
         del document[name]
     return document
 
