@@ -221,3 +221,32 @@ async def test_a_blank_search_chooses_nothing_for_work_on_many(http: httpx.Async
             answer = await http.post(f"/products/{path}", json=body | more)
             assert answer.status_code == 422
             assert "blank search" in answer.json()["detail"]
+
+
+async def test_no_edit_is_made_under_a_lock_that_has_ended(http: httpx.AsyncClient, home_db: Database) -> None:
+    code = str(uuid.uuid4().int % 10**12)
+    made = (await http.post("/products", json={"product_name": "Locked", "barcodes": [code, f"{code}1"]})).json()
+    first, second = await add_images(home_db, uuid.UUID(made["id"]), 2)
+    product, lock = f"/products/{made['id']}", f"/locks/product/{made['id']}"
+    edits: list[tuple[str, str, dict[str, object] | None]] = [
+        ("PATCH", product, {"category": "Tea", "version": (await http.get(product)).json()["version"]}),
+        ("POST", f"{product}/barcodes", {"barcode": f"{code}2"}),
+        ("POST", f"{product}/barcodes/{code}1/primary", None),
+        ("DELETE", f"{product}/barcodes/{code}", None),
+        ("POST", f"{product}/images/{second}/primary", None),
+        ("DELETE", f"{product}/images/{first}", None),
+        ("DELETE", product, None),
+    ]
+    ended = str((await http.post(lock)).json()["lock"]["token"])
+    assert (await http.delete(lock)).json()["lock"] is None
+    before = (await http.get(product)).json()
+    for is_taken_anew in (False, True):
+        if is_taken_anew:
+            token = str((await http.post(lock)).json()["lock"]["token"])
+        for method, path, body in edits:
+            refused = await http.request(method, path, json=body, headers={"Lock-Token": ended})
+            assert (method, path, refused.status_code, refused.json()["code"]) == (method, path, 409, "LOCK_LOST")
+    assert (await http.get(product)).json() == before
+    for method, path, body in edits:
+        done = await http.request(method, path, json=body, headers={"Lock-Token": token})
+        assert done.status_code in (200, 204), (method, path, done.text)

@@ -12836,6 +12836,11 @@ export interface operations {
             query?: never;
             header?: {
                 /**
+                 * @description `token` of the lock that the edit was made under.
+                 * @example 1
+                 */
+                "Lock-Token"?: number | null;
+                /**
                  * @description The ETag that was read, as in `"v3"`; instead of `version` in the body.
                  * @example "v3"
                  */
@@ -12892,7 +12897,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description CONFLICT */
+            /** @description CONFLICT, LOCK_LOST */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -13188,6 +13193,11 @@ export interface operations {
             query?: never;
             header?: {
                 /**
+                 * @description `token` of the lock that the edit was made under.
+                 * @example 1
+                 */
+                "Lock-Token"?: number | null;
+                /**
                  * @description The ETag that was read, as in `"v3"`; instead of `version` in the body.
                  * @example "v3"
                  */
@@ -13351,7 +13361,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description CONFLICT, BARCODE_TAKEN */
+            /** @description CONFLICT, LOCK_LOST, BARCODE_TAKEN */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -13414,215 +13424,10 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description The ETag that was read, as in `"v3"`; instead of `version` in the body.
-                 * @example "v3"
+                 * @description `token` of the lock that the edit was made under.
+                 * @example 1
                  */
-                "if-match"?: string | null;
-            };
-            path: {
-                /** @example 0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10 */
-                product_id: string;
-                /** @example 4006381333931 */
-                barcode: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "augmented_count": 3,
-                     *       "barcode": "8690504012345",
-                     *       "barcodes": [
-                     *         "8690504012345",
-                     *         "86905042"
-                     *       ],
-                     *       "barcodes_seen": [
-                     *         "8690504012345"
-                     *       ],
-                     *       "brand_name": "Ülker",
-                     *       "category": "Biscuits",
-                     *       "claims": [
-                     *         "No palm oil"
-                     *       ],
-                     *       "container_type": "flow pack",
-                     *       "created_at": "2026-05-04T09:30:00Z",
-                     *       "edited_fields": [
-                     *         "text"
-                     *       ],
-                     *       "frame_count": 3,
-                     *       "grounding_prompt": "a red biscuit pack",
-                     *       "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
-                     *       "issues_detected": [
-                     *         "net quantity is hidden"
-                     *       ],
-                     *       "manufacturer_country": "Türkiye",
-                     *       "marketing_description": "A crisp biscuit with cocoa cream.",
-                     *       "metadata_reader": "ocr-1",
-                     *       "net_quantity": "70 g",
-                     *       "nutrition_facts": {
-                     *         "calories": "142 kcal",
-                     *         "carbohydrates": "text",
-                     *         "protein": "text",
-                     *         "serving_size": "text",
-                     *         "sugar": "text",
-                     *         "total_fat": "text"
-                     *       },
-                     *       "primary_image_url": "/media/6a1f.c2ln/frames/0199b1c4/0003.png",
-                     *       "product_name": "Chocolate biscuit",
-                     *       "real_count": 3,
-                     *       "status": "pending",
-                     *       "sub_brand": "Hanımeller",
-                     *       "thumbnail_url": "/media/6a1f.c2ln/thumbnails/0199b1c4/0003.webp",
-                     *       "updated_at": "2026-05-04T09:30:00Z",
-                     *       "variant_flavor": "Hazelnut",
-                     *       "version": 3,
-                     *       "video": {
-                     *         "barcode": "8690504012345",
-                     *         "created_at": "2026-05-04T09:30:00Z",
-                     *         "duration_s": 6.5,
-                     *         "error": null,
-                     *         "filename": "8690504012345_biscuit.mp4",
-                     *         "height_px": 1920,
-                     *         "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
-                     *         "job": {
-                     *           "attempt": 3,
-                     *           "cancel_requested_at": null,
-                     *           "completed_at": "2026-05-04T09:30:00Z",
-                     *           "created_at": "2026-05-04T09:30:00Z",
-                     *           "created_by": "ayse",
-                     *           "current_step": "cutting out frames",
-                     *           "error_code": null,
-                     *           "error_message": null,
-                     *           "executor": "local",
-                     *           "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
-                     *           "max_attempts": 3,
-                     *           "metrics": {
-                     *             "seconds": 12.4
-                     *           },
-                     *           "parent_job_id": null,
-                     *           "progress": 40,
-                     *           "remaining_s": 21,
-                     *           "started_at": "2026-05-04T09:30:00Z",
-                     *           "status": "pending",
-                     *           "subject": {
-                     *             "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
-                     *             "kind": "product",
-                     *             "label": "Ülker Chocolate biscuit"
-                     *           },
-                     *           "type": "video_processing"
-                     *         },
-                     *         "media_url": "/media/6a1f.c2ln/videos/0199b1c4/source.mp4",
-                     *         "poster_url": "/media/6a1f.c2ln/videos/0199b1c4/poster.webp",
-                     *         "product_id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
-                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-                     *         "size_bytes": 4182016,
-                     *         "source": "upload",
-                     *         "status": "pending",
-                     *         "updated_at": "2026-05-04T09:30:00Z",
-                     *         "width_px": 1080
-                     *       },
-                     *       "visibility_score": 87
-                     *     }
-                     */
-                    "application/json": components["schemas"]["ProductOut"];
-                };
-            };
-            /** @description INVALID_INPUT */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description NOT_AUTHENTICATED */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description NOT_ALLOWED */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description NOT_FOUND */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description CONFLICT */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description VALIDATION_FAILED */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description RESOURCE_LOCKED */
-            423: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description UNAVAILABLE */
-            503: {
-                headers: {
-                    /** @description Seconds to wait before trying again. */
-                    "Retry-After"?: number;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Any other problem (RFC 9457). */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    makeBarcodePrimary: {
-        parameters: {
-            query?: never;
-            header?: {
+                "Lock-Token"?: number | null;
                 /**
                  * @description The ETag that was read, as in `"v3"`; instead of `version` in the body.
                  * @example "v3"
@@ -13780,7 +13585,222 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description CONFLICT */
+            /** @description CONFLICT, LOCK_LOST */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description RESOURCE_LOCKED */
+            423: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    makeBarcodePrimary: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description `token` of the lock that the edit was made under.
+                 * @example 1
+                 */
+                "Lock-Token"?: number | null;
+                /**
+                 * @description The ETag that was read, as in `"v3"`; instead of `version` in the body.
+                 * @example "v3"
+                 */
+                "if-match"?: string | null;
+            };
+            path: {
+                /** @example 0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10 */
+                product_id: string;
+                /** @example 4006381333931 */
+                barcode: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "augmented_count": 3,
+                     *       "barcode": "8690504012345",
+                     *       "barcodes": [
+                     *         "8690504012345",
+                     *         "86905042"
+                     *       ],
+                     *       "barcodes_seen": [
+                     *         "8690504012345"
+                     *       ],
+                     *       "brand_name": "Ülker",
+                     *       "category": "Biscuits",
+                     *       "claims": [
+                     *         "No palm oil"
+                     *       ],
+                     *       "container_type": "flow pack",
+                     *       "created_at": "2026-05-04T09:30:00Z",
+                     *       "edited_fields": [
+                     *         "text"
+                     *       ],
+                     *       "frame_count": 3,
+                     *       "grounding_prompt": "a red biscuit pack",
+                     *       "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *       "issues_detected": [
+                     *         "net quantity is hidden"
+                     *       ],
+                     *       "manufacturer_country": "Türkiye",
+                     *       "marketing_description": "A crisp biscuit with cocoa cream.",
+                     *       "metadata_reader": "ocr-1",
+                     *       "net_quantity": "70 g",
+                     *       "nutrition_facts": {
+                     *         "calories": "142 kcal",
+                     *         "carbohydrates": "text",
+                     *         "protein": "text",
+                     *         "serving_size": "text",
+                     *         "sugar": "text",
+                     *         "total_fat": "text"
+                     *       },
+                     *       "primary_image_url": "/media/6a1f.c2ln/frames/0199b1c4/0003.png",
+                     *       "product_name": "Chocolate biscuit",
+                     *       "real_count": 3,
+                     *       "status": "pending",
+                     *       "sub_brand": "Hanımeller",
+                     *       "thumbnail_url": "/media/6a1f.c2ln/thumbnails/0199b1c4/0003.webp",
+                     *       "updated_at": "2026-05-04T09:30:00Z",
+                     *       "variant_flavor": "Hazelnut",
+                     *       "version": 3,
+                     *       "video": {
+                     *         "barcode": "8690504012345",
+                     *         "created_at": "2026-05-04T09:30:00Z",
+                     *         "duration_s": 6.5,
+                     *         "error": null,
+                     *         "filename": "8690504012345_biscuit.mp4",
+                     *         "height_px": 1920,
+                     *         "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *         "job": {
+                     *           "attempt": 3,
+                     *           "cancel_requested_at": null,
+                     *           "completed_at": "2026-05-04T09:30:00Z",
+                     *           "created_at": "2026-05-04T09:30:00Z",
+                     *           "created_by": "ayse",
+                     *           "current_step": "cutting out frames",
+                     *           "error_code": null,
+                     *           "error_message": null,
+                     *           "executor": "local",
+                     *           "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *           "max_attempts": 3,
+                     *           "metrics": {
+                     *             "seconds": 12.4
+                     *           },
+                     *           "parent_job_id": null,
+                     *           "progress": 40,
+                     *           "remaining_s": 21,
+                     *           "started_at": "2026-05-04T09:30:00Z",
+                     *           "status": "pending",
+                     *           "subject": {
+                     *             "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *             "kind": "product",
+                     *             "label": "Ülker Chocolate biscuit"
+                     *           },
+                     *           "type": "video_processing"
+                     *         },
+                     *         "media_url": "/media/6a1f.c2ln/videos/0199b1c4/source.mp4",
+                     *         "poster_url": "/media/6a1f.c2ln/videos/0199b1c4/poster.webp",
+                     *         "product_id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "size_bytes": 4182016,
+                     *         "source": "upload",
+                     *         "status": "pending",
+                     *         "updated_at": "2026-05-04T09:30:00Z",
+                     *         "width_px": 1080
+                     *       },
+                     *       "visibility_score": 87
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ProductOut"];
+                };
+            };
+            /** @description INVALID_INPUT */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_FOUND */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description CONFLICT, LOCK_LOST */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -14207,215 +14227,10 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description The ETag that was read, as in `"v3"`; instead of `version` in the body.
-                 * @example "v3"
+                 * @description `token` of the lock that the edit was made under.
+                 * @example 1
                  */
-                "if-match"?: string | null;
-            };
-            path: {
-                /** @example 0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10 */
-                product_id: string;
-                /** @example 0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10 */
-                image_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "augmented_count": 3,
-                     *       "barcode": "8690504012345",
-                     *       "barcodes": [
-                     *         "8690504012345",
-                     *         "86905042"
-                     *       ],
-                     *       "barcodes_seen": [
-                     *         "8690504012345"
-                     *       ],
-                     *       "brand_name": "Ülker",
-                     *       "category": "Biscuits",
-                     *       "claims": [
-                     *         "No palm oil"
-                     *       ],
-                     *       "container_type": "flow pack",
-                     *       "created_at": "2026-05-04T09:30:00Z",
-                     *       "edited_fields": [
-                     *         "text"
-                     *       ],
-                     *       "frame_count": 3,
-                     *       "grounding_prompt": "a red biscuit pack",
-                     *       "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
-                     *       "issues_detected": [
-                     *         "net quantity is hidden"
-                     *       ],
-                     *       "manufacturer_country": "Türkiye",
-                     *       "marketing_description": "A crisp biscuit with cocoa cream.",
-                     *       "metadata_reader": "ocr-1",
-                     *       "net_quantity": "70 g",
-                     *       "nutrition_facts": {
-                     *         "calories": "142 kcal",
-                     *         "carbohydrates": "text",
-                     *         "protein": "text",
-                     *         "serving_size": "text",
-                     *         "sugar": "text",
-                     *         "total_fat": "text"
-                     *       },
-                     *       "primary_image_url": "/media/6a1f.c2ln/frames/0199b1c4/0003.png",
-                     *       "product_name": "Chocolate biscuit",
-                     *       "real_count": 3,
-                     *       "status": "pending",
-                     *       "sub_brand": "Hanımeller",
-                     *       "thumbnail_url": "/media/6a1f.c2ln/thumbnails/0199b1c4/0003.webp",
-                     *       "updated_at": "2026-05-04T09:30:00Z",
-                     *       "variant_flavor": "Hazelnut",
-                     *       "version": 3,
-                     *       "video": {
-                     *         "barcode": "8690504012345",
-                     *         "created_at": "2026-05-04T09:30:00Z",
-                     *         "duration_s": 6.5,
-                     *         "error": null,
-                     *         "filename": "8690504012345_biscuit.mp4",
-                     *         "height_px": 1920,
-                     *         "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
-                     *         "job": {
-                     *           "attempt": 3,
-                     *           "cancel_requested_at": null,
-                     *           "completed_at": "2026-05-04T09:30:00Z",
-                     *           "created_at": "2026-05-04T09:30:00Z",
-                     *           "created_by": "ayse",
-                     *           "current_step": "cutting out frames",
-                     *           "error_code": null,
-                     *           "error_message": null,
-                     *           "executor": "local",
-                     *           "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
-                     *           "max_attempts": 3,
-                     *           "metrics": {
-                     *             "seconds": 12.4
-                     *           },
-                     *           "parent_job_id": null,
-                     *           "progress": 40,
-                     *           "remaining_s": 21,
-                     *           "started_at": "2026-05-04T09:30:00Z",
-                     *           "status": "pending",
-                     *           "subject": {
-                     *             "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
-                     *             "kind": "product",
-                     *             "label": "Ülker Chocolate biscuit"
-                     *           },
-                     *           "type": "video_processing"
-                     *         },
-                     *         "media_url": "/media/6a1f.c2ln/videos/0199b1c4/source.mp4",
-                     *         "poster_url": "/media/6a1f.c2ln/videos/0199b1c4/poster.webp",
-                     *         "product_id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
-                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-                     *         "size_bytes": 4182016,
-                     *         "source": "upload",
-                     *         "status": "pending",
-                     *         "updated_at": "2026-05-04T09:30:00Z",
-                     *         "width_px": 1080
-                     *       },
-                     *       "visibility_score": 87
-                     *     }
-                     */
-                    "application/json": components["schemas"]["ProductOut"];
-                };
-            };
-            /** @description INVALID_INPUT */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description NOT_AUTHENTICATED */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description NOT_ALLOWED */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description NOT_FOUND */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description CONFLICT */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description VALIDATION_FAILED */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description RESOURCE_LOCKED */
-            423: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description UNAVAILABLE */
-            503: {
-                headers: {
-                    /** @description Seconds to wait before trying again. */
-                    "Retry-After"?: number;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Any other problem (RFC 9457). */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    makeImagePrimary: {
-        parameters: {
-            query?: never;
-            header?: {
+                "Lock-Token"?: number | null;
                 /**
                  * @description The ETag that was read, as in `"v3"`; instead of `version` in the body.
                  * @example "v3"
@@ -14573,7 +14388,222 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description CONFLICT */
+            /** @description CONFLICT, LOCK_LOST */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description RESOURCE_LOCKED */
+            423: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    makeImagePrimary: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description `token` of the lock that the edit was made under.
+                 * @example 1
+                 */
+                "Lock-Token"?: number | null;
+                /**
+                 * @description The ETag that was read, as in `"v3"`; instead of `version` in the body.
+                 * @example "v3"
+                 */
+                "if-match"?: string | null;
+            };
+            path: {
+                /** @example 0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10 */
+                product_id: string;
+                /** @example 0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10 */
+                image_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "augmented_count": 3,
+                     *       "barcode": "8690504012345",
+                     *       "barcodes": [
+                     *         "8690504012345",
+                     *         "86905042"
+                     *       ],
+                     *       "barcodes_seen": [
+                     *         "8690504012345"
+                     *       ],
+                     *       "brand_name": "Ülker",
+                     *       "category": "Biscuits",
+                     *       "claims": [
+                     *         "No palm oil"
+                     *       ],
+                     *       "container_type": "flow pack",
+                     *       "created_at": "2026-05-04T09:30:00Z",
+                     *       "edited_fields": [
+                     *         "text"
+                     *       ],
+                     *       "frame_count": 3,
+                     *       "grounding_prompt": "a red biscuit pack",
+                     *       "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *       "issues_detected": [
+                     *         "net quantity is hidden"
+                     *       ],
+                     *       "manufacturer_country": "Türkiye",
+                     *       "marketing_description": "A crisp biscuit with cocoa cream.",
+                     *       "metadata_reader": "ocr-1",
+                     *       "net_quantity": "70 g",
+                     *       "nutrition_facts": {
+                     *         "calories": "142 kcal",
+                     *         "carbohydrates": "text",
+                     *         "protein": "text",
+                     *         "serving_size": "text",
+                     *         "sugar": "text",
+                     *         "total_fat": "text"
+                     *       },
+                     *       "primary_image_url": "/media/6a1f.c2ln/frames/0199b1c4/0003.png",
+                     *       "product_name": "Chocolate biscuit",
+                     *       "real_count": 3,
+                     *       "status": "pending",
+                     *       "sub_brand": "Hanımeller",
+                     *       "thumbnail_url": "/media/6a1f.c2ln/thumbnails/0199b1c4/0003.webp",
+                     *       "updated_at": "2026-05-04T09:30:00Z",
+                     *       "variant_flavor": "Hazelnut",
+                     *       "version": 3,
+                     *       "video": {
+                     *         "barcode": "8690504012345",
+                     *         "created_at": "2026-05-04T09:30:00Z",
+                     *         "duration_s": 6.5,
+                     *         "error": null,
+                     *         "filename": "8690504012345_biscuit.mp4",
+                     *         "height_px": 1920,
+                     *         "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *         "job": {
+                     *           "attempt": 3,
+                     *           "cancel_requested_at": null,
+                     *           "completed_at": "2026-05-04T09:30:00Z",
+                     *           "created_at": "2026-05-04T09:30:00Z",
+                     *           "created_by": "ayse",
+                     *           "current_step": "cutting out frames",
+                     *           "error_code": null,
+                     *           "error_message": null,
+                     *           "executor": "local",
+                     *           "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *           "max_attempts": 3,
+                     *           "metrics": {
+                     *             "seconds": 12.4
+                     *           },
+                     *           "parent_job_id": null,
+                     *           "progress": 40,
+                     *           "remaining_s": 21,
+                     *           "started_at": "2026-05-04T09:30:00Z",
+                     *           "status": "pending",
+                     *           "subject": {
+                     *             "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *             "kind": "product",
+                     *             "label": "Ülker Chocolate biscuit"
+                     *           },
+                     *           "type": "video_processing"
+                     *         },
+                     *         "media_url": "/media/6a1f.c2ln/videos/0199b1c4/source.mp4",
+                     *         "poster_url": "/media/6a1f.c2ln/videos/0199b1c4/poster.webp",
+                     *         "product_id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "size_bytes": 4182016,
+                     *         "source": "upload",
+                     *         "status": "pending",
+                     *         "updated_at": "2026-05-04T09:30:00Z",
+                     *         "width_px": 1080
+                     *       },
+                     *       "visibility_score": 87
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ProductOut"];
+                };
+            };
+            /** @description INVALID_INPUT */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_FOUND */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description CONFLICT, LOCK_LOST */
             409: {
                 headers: {
                     [name: string]: unknown;

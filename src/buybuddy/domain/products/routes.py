@@ -139,14 +139,19 @@ async def edit_product(
     "/{product_id}",
     operation_id="deleteProduct",
     status_code=204,
-    responses=refusals(NotFound, Conflict, ResourceLocked),
+    responses=refusals(NotFound, Conflict, LockLost, ResourceLocked),
 )
 async def delete_product(
-    product_id: uuid.UUID, principal: Operator, session: SessionDep, platform: PlatformDep, if_match: IfMatch = None
+    product_id: uuid.UUID,
+    principal: Operator,
+    session: SessionDep,
+    platform: PlatformDep,
+    if_match: IfMatch = None,
+    lock_token: LockToken = None,
 ) -> None:
     """Remove a product with its barcodes, images and stored objects; with If-Match only as it was read."""
     async with shown_when_stale(session, product_id, platform):
-        await bulk_writes.remove_product(session, product_id, principal.actor, if_match)
+        await bulk_writes.remove_product(session, product_id, principal.actor, if_match, lock_token)
 
 
 router.include_router(image_routes.router)

@@ -7,6 +7,8 @@ from fastapi import APIRouter, Path, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from buybuddy.domain.accounts.access import Operator
+from buybuddy.domain.collaboration.locks.service import LockLost
+from buybuddy.domain.collaboration.tabs import LockToken
 from buybuddy.domain.products.answers import show_product, shown_when_stale
 from buybuddy.domain.products.barcodes import service
 from buybuddy.domain.products.barcodes.service import BarcodeTaken
@@ -30,7 +32,7 @@ class BarcodeNew(BaseModel):
 @router.post(
     "/{product_id}/barcodes",
     operation_id="addBarcode",
-    responses=refusals(InvalidInput, NotFound, Conflict, ResourceLocked, BarcodeTaken),
+    responses=refusals(InvalidInput, NotFound, Conflict, LockLost, ResourceLocked, BarcodeTaken),
 )
 async def add_barcode(
     product_id: uuid.UUID,
@@ -40,17 +42,18 @@ async def add_barcode(
     platform: PlatformDep,
     response: Response,
     if_match: IfMatch = None,
+    lock_token: LockToken = None,
 ) -> ProductOut:
     """Give a product a barcode, its primary one when it is the first; 409 names the product that has it."""
     async with shown_when_stale(session, product_id, platform):
-        product = await service.add_barcode(session, product_id, body.barcode, if_match, principal.actor)
+        product = await service.add_barcode(session, product_id, body.barcode, if_match, principal.actor, lock_token)
     return await show_product(session, product, platform, response)
 
 
 @router.delete(
     "/{product_id}/barcodes/{barcode}",
     operation_id="removeBarcode",
-    responses=refusals(InvalidInput, NotFound, Conflict, ResourceLocked),
+    responses=refusals(InvalidInput, NotFound, Conflict, LockLost, ResourceLocked),
 )
 async def remove_barcode(
     product_id: uuid.UUID,
@@ -60,17 +63,18 @@ async def remove_barcode(
     platform: PlatformDep,
     response: Response,
     if_match: IfMatch = None,
+    lock_token: LockToken = None,
 ) -> ProductOut:
     """Take a barcode from a product; when it was the primary one, the oldest that is left is."""
     async with shown_when_stale(session, product_id, platform):
-        product = await service.remove_barcode(session, product_id, barcode, if_match, principal.actor)
+        product = await service.remove_barcode(session, product_id, barcode, if_match, principal.actor, lock_token)
     return await show_product(session, product, platform, response)
 
 
 @router.post(
     "/{product_id}/barcodes/{barcode}/primary",
     operation_id="makeBarcodePrimary",
-    responses=refusals(InvalidInput, NotFound, Conflict, ResourceLocked),
+    responses=refusals(InvalidInput, NotFound, Conflict, LockLost, ResourceLocked),
 )
 async def make_barcode_primary(
     product_id: uuid.UUID,
@@ -80,8 +84,9 @@ async def make_barcode_primary(
     platform: PlatformDep,
     response: Response,
     if_match: IfMatch = None,
+    lock_token: LockToken = None,
 ) -> ProductOut:
     """Make a barcode the one that lists and exports show."""
     async with shown_when_stale(session, product_id, platform):
-        product = await service.make_primary(session, product_id, barcode, if_match, principal.actor)
+        product = await service.make_primary(session, product_id, barcode, if_match, principal.actor, lock_token)
     return await show_product(session, product, platform, response)

@@ -23,14 +23,19 @@ class BarcodeTaken(Conflict):
 
 
 async def add_barcode(
-    session: Session, product_id: uuid.UUID, barcode: str, version: int | None, actor: Actor
+    session: Session,
+    product_id: uuid.UUID,
+    barcode: str,
+    version: int | None,
+    actor: Actor,
+    lock_token: int | None = None,
 ) -> Product:
     """Give a product a barcode, its primary one when it is the first; one that it has stays as it is.
 
-    Raises: NotFound, StaleVersion, InvalidInput, BarcodeTaken.
+    Raises: NotFound, StaleVersion, ResourceLocked, LockLost, InvalidInput, BarcodeTaken.
     """
     code = required_barcode(barcode)
-    product = await service.lock_at_version(session, product_id, version, actor)
+    product = await service.lock_at_version(session, product_id, version, actor, lock_token)
     if await repository.find_barcode(session, product_id, code) is not None:
         return product
     if not await insert_barcode(session, product_id, code):
@@ -39,13 +44,18 @@ async def add_barcode(
 
 
 async def remove_barcode(
-    session: Session, product_id: uuid.UUID, barcode: str, version: int | None, actor: Actor
+    session: Session,
+    product_id: uuid.UUID,
+    barcode: str,
+    version: int | None,
+    actor: Actor,
+    lock_token: int | None = None,
 ) -> Product:
     """Take a barcode from a product; after the primary one its oldest is primary.
 
-    Raises: NotFound, StaleVersion, InvalidInput.
+    Raises: NotFound, StaleVersion, ResourceLocked, LockLost, InvalidInput.
     """
-    product = await service.lock_at_version(session, product_id, version, actor)
+    product = await service.lock_at_version(session, product_id, version, actor, lock_token)
     found = await repository.find_barcode(session, product_id, required_barcode(barcode))
     if found is None:
         raise NotFound(f"This product does not have the barcode {barcode}.")
@@ -57,10 +67,18 @@ async def remove_barcode(
 
 
 async def make_primary(
-    session: Session, product_id: uuid.UUID, barcode: str, version: int | None, actor: Actor
+    session: Session,
+    product_id: uuid.UUID,
+    barcode: str,
+    version: int | None,
+    actor: Actor,
+    lock_token: int | None = None,
 ) -> Product:
-    """Make a barcode of a product its primary one. Raises: NotFound, StaleVersion, InvalidInput."""
-    product = await service.lock_at_version(session, product_id, version, actor)
+    """Make a barcode of a product its primary one.
+
+    Raises: NotFound, StaleVersion, ResourceLocked, LockLost, InvalidInput.
+    """
+    product = await service.lock_at_version(session, product_id, version, actor, lock_token)
     found = await repository.find_barcode(session, product_id, required_barcode(barcode))
     if found is None:
         raise NotFound(f"This product does not have the barcode {barcode}.")

@@ -92,12 +92,18 @@ async def remove_many(session: Session, wishes: Mapping[uuid.UUID, Wish], actor:
     return written
 
 
-async def remove_product(session: Session, product_id: uuid.UUID, actor: Actor, version: int | None = None) -> None:
+async def remove_product(
+    session: Session,
+    product_id: uuid.UUID,
+    actor: Actor,
+    version: int | None = None,
+    lock_token: int | None = None,
+) -> None:
     """Remove one product as remove_many does, or say why not.
 
-    Raises: NotFound, StaleVersion, ResourceLocked, Conflict while a video of it is being processed.
+    Raises: NotFound, StaleVersion, ResourceLocked, LockLost, Conflict while a video of it is being processed.
     """
-    await check_lock(session, "product", product_id, actor, None)
+    await check_lock(session, "product", product_id, actor, lock_token)
     reason = (await remove_many(session, {product_id: Wish(version)}, actor)).failures.get(product_id)
     if reason in (GONE, CHANGED):
         await lock_at_version(session, product_id, version, actor)  # raises what a caller of one product expects

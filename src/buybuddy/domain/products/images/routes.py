@@ -6,6 +6,8 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 
 from buybuddy.domain.accounts.access import Operator, Viewer
+from buybuddy.domain.collaboration.locks.service import LockLost
+from buybuddy.domain.collaboration.tabs import LockToken
 from buybuddy.domain.products import repository, service
 from buybuddy.domain.products.answers import show_product, shown_when_stale
 from buybuddy.domain.products.images import service as image_service
@@ -54,7 +56,7 @@ async def page_product_images(
 @router.delete(
     "/{product_id}/images/{image_id}",
     operation_id="deleteProductImage",
-    responses=refusals(NotFound, Conflict, ResourceLocked),
+    responses=refusals(NotFound, Conflict, LockLost, ResourceLocked),
 )
 async def delete_product_image(
     product_id: uuid.UUID,
@@ -64,17 +66,18 @@ async def delete_product_image(
     platform: PlatformDep,
     response: Response,
     if_match: IfMatch = None,
+    lock_token: LockToken = None,
 ) -> ProductOut:
     """Remove an image and its files; when it was the primary one, the best that is left is."""
     async with shown_when_stale(session, product_id, platform):
-        product = await image_service.remove_image(session, product_id, image_id, if_match, principal.actor)
+        product = await image_service.remove_image(session, product_id, image_id, if_match, principal.actor, lock_token)
     return await show_product(session, product, platform, response)
 
 
 @router.post(
     "/{product_id}/images/{image_id}/primary",
     operation_id="makeImagePrimary",
-    responses=refusals(NotFound, Conflict, ResourceLocked),
+    responses=refusals(NotFound, Conflict, LockLost, ResourceLocked),
 )
 async def make_image_primary(
     product_id: uuid.UUID,
@@ -84,8 +87,9 @@ async def make_image_primary(
     platform: PlatformDep,
     response: Response,
     if_match: IfMatch = None,
+    lock_token: LockToken = None,
 ) -> ProductOut:
     """Make an image the one that lists show."""
     async with shown_when_stale(session, product_id, platform):
-        product = await image_service.make_primary(session, product_id, image_id, if_match, principal.actor)
+        product = await image_service.make_primary(session, product_id, image_id, if_match, principal.actor, lock_token)
     return await show_product(session, product, platform, response)

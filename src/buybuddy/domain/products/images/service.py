@@ -12,17 +12,22 @@ from buybuddy.infra.db import Actor, Session, Subject, emit, record_audit, throw
 
 
 async def remove_image(
-    session: Session, product_id: uuid.UUID, image_id: uuid.UUID, version: int | None, actor: Actor
+    session: Session,
+    product_id: uuid.UUID,
+    image_id: uuid.UUID,
+    version: int | None,
+    actor: Actor,
+    lock_token: int | None = None,
 ) -> Product:
     """Remove an image and its objects; after the primary one the best that is left is primary.
 
     A video that showed it shows another of its frames.
 
-    Raises: NotFound, StaleVersion.
+    Raises: NotFound, StaleVersion, ResourceLocked, LockLost.
     """
-    await check_lock(session, "product", product_id, actor, None)
+    await check_lock(session, "product", product_id, actor, lock_token)
     videos = await videos_repository.lock_by_product(session, product_id)  # first: as when a video is taken in
-    product, image = await _lock(session, product_id, image_id, version, actor)
+    product, image = await _lock(session, product_id, image_id, version, actor, lock_token)
     for key in (image.storage_key, image.matte_key, image.thumbnail_key):
         if key is not None:
             throw_away(session, key)
@@ -39,10 +44,18 @@ async def remove_image(
 
 
 async def make_primary(
-    session: Session, product_id: uuid.UUID, image_id: uuid.UUID, version: int | None, actor: Actor
+    session: Session,
+    product_id: uuid.UUID,
+    image_id: uuid.UUID,
+    version: int | None,
+    actor: Actor,
+    lock_token: int | None = None,
 ) -> Product:
-    """Make an image of a product the one that lists show. Raises: NotFound, StaleVersion."""
-    product, image = await _lock(session, product_id, image_id, version, actor)
+    """Make an image of a product the one that lists show.
+
+    Raises: NotFound, StaleVersion, ResourceLocked, LockLost.
+    """
+    product, image = await _lock(session, product_id, image_id, version, actor, lock_token)
     if product.primary_image_id == image_id:
         return product
     product.primary_image_id = image_id
@@ -50,9 +63,14 @@ async def make_primary(
 
 
 async def _lock(
-    session: Session, product_id: uuid.UUID, image_id: uuid.UUID, version: int | None, actor: Actor
+    session: Session,
+    product_id: uuid.UUID,
+    image_id: uuid.UUID,
+    version: int | None,
+    actor: Actor,
+    lock_token: int | None,
 ) -> tuple[Product, ProductImage]:
-    product = await service.lock_at_version(session, product_id, version, actor)
+    product = await service.lock_at_version(session, product_id, version, actor, lock_token)
     image = (await repository.images_by_id(session, [image_id])).get(image_id)
     if image is None or image.product_id != product_id:
         raise NotFound("This product has no such image.")
