@@ -155,3 +155,8 @@ def test_what_this_client_has_never_heard_of_does_no_harm() -> None:
 def test_the_whole_catalogue_is_never_meant_by_saying_nothing(method: str) -> None:
     with Client("http://nobody.invalid") as client, pytest.raises(ValueError, match="at least one filter"):
         getattr(client.products, method)(**({"changes": {}} if method == "bulk_edit" else {}))
+
+
+def test_a_filter_that_does_not_exist_is_refused_here_already() -> None:
+    with Client("http://nobody.invalid") as client, pytest.raises(TypeError):
+        client.products.bulk_delete(statuss="ready")  # type: ignore[call-arg]  # and mypy says so, too

@@ -71,7 +71,7 @@ def test_products_from_beginning_to_end(client: Client, tmp_path: Path) -> None:
     assert client.products.facets(search=brand).model_dump()
 
     outcome = client.products.bulk_edit(made[1:], changes={"category": "Sdk, changed"})
-    assert outcome.done == 4 and client.products.job_of(outcome) is None
+    assert outcome.done == 4 and outcome.job is None
     client.products.undo_bulk_edit(outcome)
     assert client.products.get(made[1]).category == "Sdk"
     for one in made:
@@ -91,7 +91,9 @@ def test_an_import_is_previewed_applied_and_waited_for(client: Client, tmp_path:
     job = preview.apply().wait(60, lambda job: steps.append(job.status))
     assert job.raise_for_status().is_ended and steps[-1] == "completed"
     assert len(client.products.list(search=brand).to_list()) == 2
-    assert client.products.bulk_delete(search=brand).n_items == 2
+    removed = client.products.bulk_delete(search=brand)
+    assert removed.n_items == 2 and removed.job is not None
+    assert removed.job.wait(60).raise_for_status().is_ended and client.products.list(search=brand).first() is None
 
 
 def test_a_large_file_goes_on_where_its_connection_broke_off(
@@ -100,7 +102,7 @@ def test_a_large_file_goes_on_where_its_connection_broke_off(
     sample = list_sample_products(1)[0]
     clip = tmp_path / f"{sample.barcode}.mp4"
     write_sample_clip(sample, clip, seed=int(uuid.uuid4()) % 10_000, duration_s=1.0)
-    monkeypatch.setattr(uploads, "PIECE_BYTES", clip.stat().st_size // 3)
+    monkeypatch.setattr(uploads, "PIECE_BYTES", -(-clip.stat().st_size // 4))  # rounded up: four pieces
     pieces: list[str] = []
 
     class Unreliable(httpx.HTTPTransport):

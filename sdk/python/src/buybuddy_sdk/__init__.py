@@ -1,5 +1,6 @@
 """The Python client of the Buybuddy AI platform: `Client` for plain programs, `AsyncClient` for asyncio."""
 
+from buybuddy_sdk._async.bulk import AsyncBulk
 from buybuddy_sdk._async.client import AsyncClient
 from buybuddy_sdk._async.collaboration import AsyncHeldLock
 from buybuddy_sdk._async.imports import AsyncImport
@@ -9,6 +10,7 @@ from buybuddy_sdk._async.videos import AsyncStarted
 from buybuddy_sdk._page import Page
 from buybuddy_sdk._retry import Options
 from buybuddy_sdk._sse import Event
+from buybuddy_sdk._sync.bulk import Bulk
 from buybuddy_sdk._sync.client import Client
 from buybuddy_sdk._sync.collaboration import HeldLock
 from buybuddy_sdk._sync.imports import Import
@@ -41,12 +43,14 @@ from buybuddy_sdk.errors import (
 __version__ = VERSION
 
 __all__ = [
+    "AsyncBulk",
     "AsyncClient",
     "AsyncHeldLock",
     "AsyncImport",
     "AsyncJob",
     "AsyncPager",
     "AsyncStarted",
+    "Bulk",
     "BuybuddyError",
     "Client",
     "Conflict",

@@ -5,8 +5,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from buybuddy_sdk._async.bulk import AsyncBulk
 from buybuddy_sdk._async.imports import AsyncImport
-from buybuddy_sdk._async.jobs import AsyncJob, AsyncJobs
+from buybuddy_sdk._async.jobs import AsyncJobs
 from buybuddy_sdk._async.pager import AsyncPager
 from buybuddy_sdk._async.transport import AsyncTransport, Call, new_key
 from buybuddy_sdk._files import FilePath, Form, OnBytes
@@ -40,7 +41,7 @@ class AsyncProducts:
         sort: str | None = None,
     ) -> AsyncPager[ProductRow]:
         """Iterate over products, newest first unless `sort` says otherwise; `.pages()` gives them page by page."""
-        params = {"search": search, "status": status, "category": category, "sort": sort}
+        params = {**_filters(search, status, category), "sort": sort}
         return AsyncPager(self._transport, "/products", ProductRow.model_validate, params)
 
     async def get(self, product: Ref) -> ProductOut:
@@ -82,8 +83,7 @@ class AsyncProducts:
         self, *, search: str | None = None, status: str | None = None, category: str | None = None
     ) -> ProductFacetsOut:
         """Say how many products each filter value would show."""
-        filters = {"search": search, "status": status, "category": category}
-        return await self._transport.get(ProductFacetsOut, "/products/facets", **filters)
+        return await self._transport.get(ProductFacetsOut, "/products/facets", **_filters(search, status, category))
 
     async def add_barcode(self, product: Ref, barcode: str, *, version: int | None = None) -> ProductOut:
         """Give a product a barcode, its primary one when it is the first. Raises: Conflict (BARCODE_TAKEN)."""
@@ -135,8 +135,7 @@ class AsyncProducts:
             body = {"product_ids": [id_of(product) for product in products]}
             call = Call("POST", "/products/download", json=body, is_repeatable=True)
         else:
-            params = {"search": search, "status": status, "category": category}
-            call = Call("GET", "/products/download/all", params=params)
+            call = Call("GET", "/products/download/all", params=_filters(search, status, category))
         await self._transport.save(call, to, progress=progress, on_bytes=on_bytes)
         return Path(to)
 
@@ -145,23 +144,40 @@ class AsyncProducts:
         await self._transport.save(Call("GET", f"{_path(product)}/download"), to, progress=progress)
         return Path(to)
 
-    async def export_csv(self, products: Iterable[Ref] | None = None, *, to: FilePath, **filters: str | None) -> Path:
-        """Write these products, or all that fit the filters (search, status, category), as CSV."""
-        call = Call(
-            "POST", "/products/export/csv", json=choice_of(products, filters, may_be_all=True), is_repeatable=True
-        )
-        await self._transport.save(call, to)
+    async def export_csv(
+        self,
+        products: Iterable[Ref] | None = None,
+        *,
+        to: FilePath,
+        search: str | None = None,
+        status: str | None = None,
+        category: str | None = None,
+        progress: bool | None = None,
+        on_bytes: OnBytes | None = None,
+    ) -> Path:
+        """Write these products, or all that fit the filters, as CSV."""
+        body = choice_of(products, _filters(search, status, category), may_be_all=True)
+        call = Call("POST", "/products/export/csv", json=body, is_repeatable=True)
+        await self._transport.save(call, to, progress=progress, on_bytes=on_bytes)
         return Path(to)
 
     async def export_json(
-        self, products: Iterable[Ref] | None = None, *, to: FilePath, lines: bool = False, **filters: str | None
+        self,
+        products: Iterable[Ref] | None = None,
+        *,
+        to: FilePath,
+        lines: bool = False,
+        search: str | None = None,
+        status: str | None = None,
+        category: str | None = None,
+        progress: bool | None = None,
+        on_bytes: OnBytes | None = None,
     ) -> Path:
         """Write these products, or all that fit the filters, as a JSON array or, with `lines`, one object a line."""
         params = {"format": "ndjson" if lines else "json"}
-        body = choice_of(products, filters, may_be_all=True)
-        await self._transport.save(
-            Call("POST", "/products/export/json", params=params, json=body, is_repeatable=True), to
-        )
+        body = choice_of(products, _filters(search, status, category), may_be_all=True)
+        call = Call("POST", "/products/export/json", params=params, json=body, is_repeatable=True)
+        await self._transport.save(call, to, progress=progress, on_bytes=on_bytes)
         return Path(to)
 
     async def import_file(self, file: FilePath, *, mode: str = "create_and_update") -> AsyncImport:
@@ -171,17 +187,30 @@ class AsyncProducts:
         return await self._transport.read_as(lambda answer: AsyncImport.of(self._transport, self._jobs, answer), call)
 
     async def bulk_edit(
-        self, products: Iterable[Ref] | None = None, *, changes: dict[str, Any], **filters: str | None
-    ) -> BulkAnswer:
-        """Change many products in the same way; beyond 200, or by filters, a job does it: `job_of` returns it."""
-        body = {**choice_of(products, filters), "changes": changes}
+        self,
+        products: Iterable[Ref] | None = None,
+        *,
+        changes: dict[str, Any],
+        search: str | None = None,
+        status: str | None = None,
+        category: str | None = None,
+    ) -> AsyncBulk:
+        """Change many products in the same way; beyond 200, or by filters, the outcome's `job` does it."""
+        body = {**choice_of(products, _filters(search, status, category)), "changes": changes}
         return await self._bulk("/products/bulk-edit", body)
 
-    async def bulk_delete(self, products: Iterable[Ref] | None = None, **filters: str | None) -> BulkAnswer:
-        """Remove many products; beyond 200, or by filters, a job does it: `job_of` returns it."""
-        return await self._bulk("/products/bulk-delete", choice_of(products, filters))
+    async def bulk_delete(
+        self,
+        products: Iterable[Ref] | None = None,
+        *,
+        search: str | None = None,
+        status: str | None = None,
+        category: str | None = None,
+    ) -> AsyncBulk:
+        """Remove many products; beyond 200, or by filters, the outcome's `job` does it."""
+        return await self._bulk("/products/bulk-delete", choice_of(products, _filters(search, status, category)))
 
-    async def undo_bulk_edit(self, bulk: BulkAnswer) -> BulkAnswer:
+    async def undo_bulk_edit(self, bulk: BulkAnswer) -> AsyncBulk:
         """Give the products of an edit back what they had; those that were changed since stay."""
         return await self._bulk(f"/products/bulk-edit/{bulk.bulk_id}/undo", None)
 
@@ -189,19 +218,17 @@ class AsyncProducts:
         """Iterate over the products that were left as they are, with the reasons."""
         return AsyncPager(self._transport, f"/products/bulk/{bulk.bulk_id}/failures", FailedProduct.model_validate, {})
 
-    def job_of(self, bulk: BulkAnswer) -> AsyncJob | None:
-        """Return the job that does a bulk work, to wait for; None when it was done at once."""
-        return None if bulk.job is None else self._jobs.bind(bulk.job.model_dump())
-
-    async def _bulk(self, path: str, body: object) -> BulkAnswer:
-        headers = {"Idempotency-Key": new_key()}
-        return await self._transport.read(
-            BulkAnswer, Call("POST", path, json=body, headers=headers, is_repeatable=True)
-        )
+    async def _bulk(self, path: str, body: object) -> AsyncBulk:
+        call = Call("POST", path, json=body, headers={"Idempotency-Key": new_key()}, is_repeatable=True)
+        return await self._transport.read_as(lambda answer: AsyncBulk.of(self._jobs, answer), call)
 
 
 def _path(product: Ref) -> str:
     return f"/products/{in_path(id_of(product))}"
+
+
+def _filters(search: str | None, status: str | None, category: str | None) -> dict[str, str | None]:
+    return {"search": search, "status": status, "category": category}
 
 
 def _if_match(version: int | None) -> dict[str, str]:

@@ -8,8 +8,9 @@ from typing import Any
 
 from buybuddy_sdk._files import FilePath, Form, OnBytes
 from buybuddy_sdk._page import Ref, choice_of, id_of, in_path, under_lock, version_of
+from buybuddy_sdk._sync.bulk import Bulk
 from buybuddy_sdk._sync.imports import Import
-from buybuddy_sdk._sync.jobs import Job, Jobs
+from buybuddy_sdk._sync.jobs import Jobs
 from buybuddy_sdk._sync.pager import Pager
 from buybuddy_sdk._sync.transport import Call, Transport, new_key
 from buybuddy_sdk.models import (
@@ -41,7 +42,7 @@ class Products:
         sort: str | None = None,
     ) -> Pager[ProductRow]:
         """Iterate over products, newest first unless `sort` says otherwise; `.pages()` gives them page by page."""
-        params = {"search": search, "status": status, "category": category, "sort": sort}
+        params = {**_filters(search, status, category), "sort": sort}
         return Pager(self._transport, "/products", ProductRow.model_validate, params)
 
     def get(self, product: Ref) -> ProductOut:
@@ -83,8 +84,7 @@ class Products:
         self, *, search: str | None = None, status: str | None = None, category: str | None = None
     ) -> ProductFacetsOut:
         """Say how many products each filter value would show."""
-        filters = {"search": search, "status": status, "category": category}
-        return self._transport.get(ProductFacetsOut, "/products/facets", **filters)
+        return self._transport.get(ProductFacetsOut, "/products/facets", **_filters(search, status, category))
 
     def add_barcode(self, product: Ref, barcode: str, *, version: int | None = None) -> ProductOut:
         """Give a product a barcode, its primary one when it is the first. Raises: Conflict (BARCODE_TAKEN)."""
@@ -136,8 +136,7 @@ class Products:
             body = {"product_ids": [id_of(product) for product in products]}
             call = Call("POST", "/products/download", json=body, is_repeatable=True)
         else:
-            params = {"search": search, "status": status, "category": category}
-            call = Call("GET", "/products/download/all", params=params)
+            call = Call("GET", "/products/download/all", params=_filters(search, status, category))
         self._transport.save(call, to, progress=progress, on_bytes=on_bytes)
         return Path(to)
 
@@ -146,21 +145,40 @@ class Products:
         self._transport.save(Call("GET", f"{_path(product)}/download"), to, progress=progress)
         return Path(to)
 
-    def export_csv(self, products: Iterable[Ref] | None = None, *, to: FilePath, **filters: str | None) -> Path:
-        """Write these products, or all that fit the filters (search, status, category), as CSV."""
-        call = Call(
-            "POST", "/products/export/csv", json=choice_of(products, filters, may_be_all=True), is_repeatable=True
-        )
-        self._transport.save(call, to)
+    def export_csv(
+        self,
+        products: Iterable[Ref] | None = None,
+        *,
+        to: FilePath,
+        search: str | None = None,
+        status: str | None = None,
+        category: str | None = None,
+        progress: bool | None = None,
+        on_bytes: OnBytes | None = None,
+    ) -> Path:
+        """Write these products, or all that fit the filters, as CSV."""
+        body = choice_of(products, _filters(search, status, category), may_be_all=True)
+        call = Call("POST", "/products/export/csv", json=body, is_repeatable=True)
+        self._transport.save(call, to, progress=progress, on_bytes=on_bytes)
         return Path(to)
 
     def export_json(
-        self, products: Iterable[Ref] | None = None, *, to: FilePath, lines: bool = False, **filters: str | None
+        self,
+        products: Iterable[Ref] | None = None,
+        *,
+        to: FilePath,
+        lines: bool = False,
+        search: str | None = None,
+        status: str | None = None,
+        category: str | None = None,
+        progress: bool | None = None,
+        on_bytes: OnBytes | None = None,
     ) -> Path:
         """Write these products, or all that fit the filters, as a JSON array or, with `lines`, one object a line."""
         params = {"format": "ndjson" if lines else "json"}
-        body = choice_of(products, filters, may_be_all=True)
-        self._transport.save(Call("POST", "/products/export/json", params=params, json=body, is_repeatable=True), to)
+        body = choice_of(products, _filters(search, status, category), may_be_all=True)
+        call = Call("POST", "/products/export/json", params=params, json=body, is_repeatable=True)
+        self._transport.save(call, to, progress=progress, on_bytes=on_bytes)
         return Path(to)
 
     def import_file(self, file: FilePath, *, mode: str = "create_and_update") -> Import:
@@ -170,17 +188,30 @@ class Products:
         return self._transport.read_as(lambda answer: Import.of(self._transport, self._jobs, answer), call)
 
     def bulk_edit(
-        self, products: Iterable[Ref] | None = None, *, changes: dict[str, Any], **filters: str | None
-    ) -> BulkAnswer:
-        """Change many products in the same way; beyond 200, or by filters, a job does it: `job_of` returns it."""
-        body = {**choice_of(products, filters), "changes": changes}
+        self,
+        products: Iterable[Ref] | None = None,
+        *,
+        changes: dict[str, Any],
+        search: str | None = None,
+        status: str | None = None,
+        category: str | None = None,
+    ) -> Bulk:
+        """Change many products in the same way; beyond 200, or by filters, the outcome's `job` does it."""
+        body = {**choice_of(products, _filters(search, status, category)), "changes": changes}
         return self._bulk("/products/bulk-edit", body)
 
-    def bulk_delete(self, products: Iterable[Ref] | None = None, **filters: str | None) -> BulkAnswer:
-        """Remove many products; beyond 200, or by filters, a job does it: `job_of` returns it."""
-        return self._bulk("/products/bulk-delete", choice_of(products, filters))
+    def bulk_delete(
+        self,
+        products: Iterable[Ref] | None = None,
+        *,
+        search: str | None = None,
+        status: str | None = None,
+        category: str | None = None,
+    ) -> Bulk:
+        """Remove many products; beyond 200, or by filters, the outcome's `job` does it."""
+        return self._bulk("/products/bulk-delete", choice_of(products, _filters(search, status, category)))
 
-    def undo_bulk_edit(self, bulk: BulkAnswer) -> BulkAnswer:
+    def undo_bulk_edit(self, bulk: BulkAnswer) -> Bulk:
         """Give the products of an edit back what they had; those that were changed since stay."""
         return self._bulk(f"/products/bulk-edit/{bulk.bulk_id}/undo", None)
 
@@ -188,17 +219,17 @@ class Products:
         """Iterate over the products that were left as they are, with the reasons."""
         return Pager(self._transport, f"/products/bulk/{bulk.bulk_id}/failures", FailedProduct.model_validate, {})
 
-    def job_of(self, bulk: BulkAnswer) -> Job | None:
-        """Return the job that does a bulk work, to wait for; None when it was done at once."""
-        return None if bulk.job is None else self._jobs.bind(bulk.job.model_dump())
-
-    def _bulk(self, path: str, body: object) -> BulkAnswer:
-        headers = {"Idempotency-Key": new_key()}
-        return self._transport.read(BulkAnswer, Call("POST", path, json=body, headers=headers, is_repeatable=True))
+    def _bulk(self, path: str, body: object) -> Bulk:
+        call = Call("POST", path, json=body, headers={"Idempotency-Key": new_key()}, is_repeatable=True)
+        return self._transport.read_as(lambda answer: Bulk.of(self._jobs, answer), call)
 
 
 def _path(product: Ref) -> str:
     return f"/products/{in_path(id_of(product))}"
+
+
+def _filters(search: str | None, status: str | None, category: str | None) -> dict[str, str | None]:
+    return {"search": search, "status": status, "category": category}
 
 
 def _if_match(version: int | None) -> dict[str, str]:
