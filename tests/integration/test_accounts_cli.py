@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import uuid
@@ -34,7 +35,8 @@ def test_accounts_are_managed_from_the_command_line(platform: RunningPlatform) -
     assert answer(platform, "set-role", name.upper(), "engineer")["role"] == "engineer"
     assert [user["username"] for user in answer(platform, "list", name)] == [name]
     assert answer(platform, "disable", name)["disabled_at"]
-    assert name in run(platform, "list", name).output
+    listed = run(platform, "list", name).stdout.splitlines()[-1]
+    assert re.search(rf"^{name} .* disabled +\d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d\+00:00$", listed), listed
     assert answer(platform, "enable", name)["disabled_at"] is None
     assert answer(platform, "reset-password", name)["password"] != made["password"]
     assert answer(platform, "keys", "list", "--user", name) == []
@@ -46,6 +48,7 @@ def test_accounts_are_managed_from_the_command_line(platform: RunningPlatform) -
         assert http.get("/products").status_code == 403
         listed = answer(platform, "keys", "list")
         assert key["id"] in [each["id"] for each in listed] and key["key"] not in json.dumps(listed)
+        assert key["id"] in run(platform, "keys", "list").stdout
         answer(platform, "keys", "revoke", key["id"])
         assert http.get("/jobs").status_code == 401
 

@@ -1,24 +1,25 @@
 """`buybuddy datasets`."""
 
+import unicodedata
 import uuid
-import zipfile
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.progress import Progress
-from rich.table import Table
 
 from buybuddy.cli.connect import connect
+from buybuddy.cli.exports import report_export
 from buybuddy.cli.output import JsonOption, ServerOption, check_folder_of, err, out, print_json
+from buybuddy.cli.tables import Listing
 from buybuddy.domain.datasets.rules import ExportFormat
 from buybuddy.errors import InvalidInput, NotFound
 from buybuddy_sdk import Client
-from buybuddy_sdk.models import AddedOut
+from buybuddy_sdk.models import AddedOut, DatasetOut
 
 app = typer.Typer(no_args_is_help=True)
 
-DatasetArgument = Annotated[str, typer.Argument(help="A dataset's id or its whole name.")]
+DatasetArgument = Annotated[str, typer.Argument(help="A dataset's id, or its whole name in any case.")]
 VersionOption = Annotated[
     int | None, typer.Option("--version", min=1, help="A frozen version; else the present state.")
 ]
@@ -41,12 +42,10 @@ def list_datasets(
     if as_json:
         print_json(rows)
         return
-    table = Table("name", "products", "synthetic", "real", "augmented", "versions", "id")
-    for row in rows:
-        about = "" if row.is_image_count_exact else "about "
-        images = [f"{about}{n:,}" for n in (row.synthetic_count, row.real_count, row.augmented_count)]
-        table.add_row(row.name, f"{row.product_count:,}", *images, str(row.last_version_number), str(row.id))
-    out.print(table if rows else "No dataset matches." if search else "No dataset yet.")
+    if not rows:
+        out.print("No dataset matches." if search else "No dataset yet.")
+        return
+    Listing("name", "products", "synthetic", "real", "augmented", "versions", "id").print([_cells(row) for row in rows])
 
 
 @app.command("create")
@@ -87,8 +86,9 @@ def add(
                 dataset_id, product_ids or None, search=search, status=status, category=category
             )
         )
-    text = f"{done.added:,} added, {done.already_there:,} were there"
-    _report(done, text + "".join(f"\nThere is no product {id_}." for id_ in done.missing), as_json)
+    _report(done, f"{done.added:,} added, {done.already_there:,} were there", as_json)
+    for product_id in done.missing:
+        err.print(f"There is no product {product_id}.", style="red", highlight=False)
     if done.missing:
         raise typer.Exit(1)
 
@@ -125,11 +125,7 @@ def export(
     check_folder_of(output)
     with connect(server) as client:
         client.datasets.export(_find(client, dataset), format=form, version=version, to=output)
-    n_bytes = output.stat().st_size
-    with zipfile.ZipFile(output) as archive:
-        n_files = len(archive.infolist())
-    about = {"output": str(output), "bytes": n_bytes, "files": n_files}
-    _report(about, f"{output}: {n_files:,} files, {n_bytes / 1e6:,.1f} MB", as_json)
+    report_export(output, form, as_json)
 
 
 @app.command("verify")
@@ -141,7 +137,7 @@ def verify(
 ) -> None:
     """Compare a frozen version with what is in storage; exit code 1 when anything is missing or changed."""
     found: dict[str, Any] = {"n_checked": 0, "n_missing": 0, "n_changed": 0, "missing": [], "changed": []}
-    with connect(server) as client, Progress(console=err, transient=True) as bars:
+    with connect(server) as client, Progress(console=err, transient=True, disable=not err.is_terminal) as bars:
         dataset_id = _find(client, dataset)
         task = bars.add_task("verify", total=None)
         start: int | None = 0
@@ -159,12 +155,20 @@ def verify(
         raise typer.Exit(1)
 
 
+def _cells(row: DatasetOut) -> tuple[object, ...]:
+    about = "" if row.is_image_count_exact else "about "
+    images = (f"{about}{n:,}" for n in (row.synthetic_count, row.real_count, row.augmented_count))
+    return row.name, f"{row.product_count:,}", *images, row.last_version_number, row.id
+
+
 def _find(client: Client, dataset: str) -> str:
-    """Return a dataset's id by its id or whole name. Raises: NotFound."""
+    """Return a dataset's id by its id or whole name, whatever the case and the accents. Raises: NotFound."""
     try:
         return str(uuid.UUID(dataset))
     except ValueError:
-        named = [row for row in client.datasets.list(search=dataset) if row.name == dataset]
+        name = unicodedata.normalize("NFC", dataset.strip())
+        # The server folds letters one by one: a name that contains this one and is as long is this one.
+        named = [row for row in client.datasets.list(search=name) if len(row.name) == len(name)]
     if not named:
         raise NotFound(f"There is no dataset {dataset!r}.")
     return str(named[0].id)

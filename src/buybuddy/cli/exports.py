@@ -1,6 +1,9 @@
 """`buybuddy products export`."""
 
+import zipfile
+from collections.abc import Callable
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -28,16 +31,29 @@ def export_products(
 ) -> None:
     """Write the catalogue, or what of it matches, into one file; a file that broke off is not kept."""
     check_folder_of(to)
-    filters = {"search": search, "status": status, "category": category}
-    with connect(server) as client, err.status(f"writing {to} ..."):
-        if form == ExportFormat.zip:
-            client.products.download(to=to, search=search, status=status, category=category, progress=False)
-        elif form == ExportFormat.csv:
-            client.products.export_csv(to=to, **filters)
-        else:
-            client.products.export_json(to=to, lines=form == ExportFormat.ndjson, **filters)
-    n_bytes = to.stat().st_size
+    with connect(server) as client, err.status(f"writing {to} ...") as status_line:
+
+        def show(done: int, _: int | None) -> None:
+            status_line.update(f"writing {to}: {done / 1e6:,.1f} MB ...")
+
+        writers: dict[ExportFormat, Callable[..., Path]] = {
+            ExportFormat.zip: client.products.download,
+            ExportFormat.csv: client.products.export_csv,
+            ExportFormat.json: client.products.export_json,
+            ExportFormat.ndjson: partial(client.products.export_json, lines=True),
+        }
+        writers[form](to=to, search=search, status=status, category=category, progress=False, on_bytes=show)
+    report_export(to, form.value, as_json)
+
+
+def report_export(file: Path, form: str, as_json: bool) -> None:
+    """Say what was written."""
+    size_bytes, n_files = file.stat().st_size, 1
+    if zipfile.is_zipfile(file):
+        with zipfile.ZipFile(file) as archive:
+            n_files = len(archive.infolist())
     if as_json:
-        print_json({"file": str(to), "format": form.value, "size_bytes": n_bytes})
+        print_json({"file": str(file), "format": form, "size_bytes": size_bytes, "n_files": n_files})
     else:
-        out.print(f"{to}: {n_bytes / 1e6:.1f} MB")
+        files = "" if n_files == 1 else f"{n_files:,} files, "
+        out.print(f"{file}: {files}{size_bytes / 1e6:,.1f} MB", highlight=False, markup=False)
