@@ -77,6 +77,11 @@ async def delete(shop: Jobs, selection: Selection) -> BulkOutcome:
         return await bulk.delete_products(session, shop.board, selection, SOMEBODY, None)
 
 
+def all_of(n: int) -> Selection:
+    """Choose the whole catalogue, which is so many products."""
+    return Selection(filters=ProductFilters(), confirm_count=n)
+
+
 def job_of(outcome: BulkOutcome) -> Job:
     assert outcome.job is not None
     return outcome.job
@@ -126,7 +131,7 @@ async def test_a_worker_killed_in_any_batch_leaves_work_that_is_done_exactly_onc
 
 async def test_a_task_cancelled_in_a_batch_is_resumed_by_the_runner(shop: Jobs, runner: JobRunner) -> None:
     await stock(shop, 1_200)
-    job = job_of(await edit(shop, Selection(filters=ProductFilters()), {"category": "Tea"}))
+    job = job_of(await edit(shop, all_of(1_200), {"category": "Tea"}))
     running = await shop.start(job)
     late = asyncio.create_task(run_batches(shop.db, shop.board, job.id, running.attempt, bulk.do_batch, NEVER))
     await happens(shop, "SELECT checkpoint IS NOT NULL FROM jobs WHERE id = :id", id=job.id)
@@ -143,7 +148,7 @@ async def test_a_task_cancelled_in_a_batch_is_resumed_by_the_runner(shop: Jobs, 
 
 async def test_a_stale_attempt_writes_nothing(shop: Jobs) -> None:
     await stock(shop, 600)
-    job = job_of(await edit(shop, Selection(filters=ProductFilters()), {"category": "Tea"}))
+    job = job_of(await edit(shop, all_of(600), {"category": "Tea"}))
     first = await shop.start(job)
     await take_over(shop, job)
     with pytest.raises(StaleAttempt):
@@ -155,7 +160,7 @@ async def test_an_outage_is_retried_and_a_cancel_is_honoured_between_batches_and
     shop: Jobs, runner: JobRunner
 ) -> None:
     await stock(shop, 1_600)
-    job = job_of(await edit(shop, Selection(filters=ProductFilters()), {"category": "Tea"}))
+    job = job_of(await edit(shop, all_of(1_600), {"category": "Tea"}))
     runner._batch_steps = {"bulk_edit": failing_once(cancel_after=shop)}
     await runner.run(job.id)
     assert ((await shop.look(job.id)).status, await shop.sql(EDITS)) == ("queued", [500])
@@ -333,10 +338,17 @@ def test_over_http_bad_wishes_are_refused_and_good_ones_done(platform: RunningPl
             {"product_ids": []},
             {"product_ids": [nobody], "filters": {}},
             {"product_ids": [nobody], "unknown": 1},
+            {"filters": {"status": None}},
             {"items": [{"id": nobody, "version": 2**31}]},
         )
         for body in bodies:
             assert client.post("/bulk-delete", json=body).status_code == 422
+        for path, more in (("/bulk-delete", {}), ("/bulk-edit", {"changes": {"status": "ready"}})):
+            everything: dict[str, object] = {"filters": {}, **more}
+            answer = client.post(path, json=everything)
+            assert (answer.status_code, "confirm_count" in answer.json()["detail"]) == (422, True)
+            answer = client.post(path, json={**everything, "confirm_count": 2**31 - 1})
+            assert (answer.status_code, answer.json()["code"]) == (409, "CONFLICT")
         for changes in ({}, {"status": None}, {"status": "sold"}, {"version": 3}, {"category": "x" * 301}):
             answer = client.post("/bulk-edit", json={"product_ids": [nobody], "changes": changes})
             assert answer.status_code == 422

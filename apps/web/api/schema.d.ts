@@ -1941,7 +1941,7 @@ export interface components {
         BulkDeleteIn: {
             /**
              * Confirm Count
-             * @description How many the person was told; 409 with `current_count` when there are more or fewer.
+             * @description How many the person was told; 409 with `current_count` when there are more or fewer. Required with empty filters.
              */
             confirm_count?: number | null;
             /** @description Every product that fits at this moment; one that is changed before its turn is left out. */
@@ -1962,7 +1962,7 @@ export interface components {
             changes: components["schemas"]["BulkChanges"];
             /**
              * Confirm Count
-             * @description How many the person was told; 409 with `current_count` when there are more or fewer.
+             * @description How many the person was told; 409 with `current_count` when there are more or fewer. Required with empty filters.
              */
             confirm_count?: number | null;
             /** @description Every product that fits at this moment; one that is changed before its turn is left out. */

@@ -970,7 +970,7 @@ class BulkDeleteIn(Model):
 
     confirm_count: int | None = None
     """
-    How many the person was told; 409 with `current_count` when there are more or fewer.
+    How many the person was told; 409 with `current_count` when there are more or fewer. Required with empty filters.
     """
     filters: ProductFilters | None = None
     """
@@ -991,7 +991,7 @@ class BulkEditIn(Model):
     changes: BulkChanges
     confirm_count: int | None = None
     """
-    How many the person was told; 409 with `current_count` when there are more or fewer.
+    How many the person was told; 409 with `current_count` when there are more or fewer. Required with empty filters.
     """
     filters: ProductFilters | None = None
     """

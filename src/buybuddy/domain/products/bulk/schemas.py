@@ -34,7 +34,10 @@ class Selection(BaseModel):
         None, description="Every product that fits at this moment; one that is changed before its turn is left out."
     )
     confirm_count: int | None = Field(
-        None, ge=0, description="How many the person was told; 409 with `current_count` when there are more or fewer."
+        None,
+        ge=0,
+        description="How many the person was told; 409 with `current_count` when there are more or fewer."
+        " Required with empty filters.",
     )
 
     @model_validator(mode="after")
@@ -43,6 +46,8 @@ class Selection(BaseModel):
             raise ValueError("give exactly one of product_ids, items and filters")
         if self.filters is not None and self.filters.search is not None and not self.filters.has_search:
             raise ValueError("a blank search would choose every product; leave it out to choose them all")
+        if self.filters == ProductFilters() and self.confirm_count is None:
+            raise ValueError("filters that ask for nothing choose the whole catalogue: say how many in confirm_count")
         return self
 
     def versions(self) -> dict[uuid.UUID, int | None]:
