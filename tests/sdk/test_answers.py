@@ -100,6 +100,13 @@ async def test_who_is_cancelled_while_a_repeater_stops_is_cancelled() -> None:
 @pytest.mark.parametrize(
     "edit",
     [
+        lambda client: client.products.update(AN_ID, version=1, status="ready", lock_token=7),
+        lambda client: client.products.delete(AN_ID, lock_token=7),
+        lambda client: client.products.add_barcode(AN_ID, "4006381333931", lock_token=7),
+        lambda client: client.products.remove_barcode(AN_ID, "4006381333931", lock_token=7),
+        lambda client: client.products.make_barcode_primary(AN_ID, "4006381333931", lock_token=7),
+        lambda client: client.products.delete_image(AN_ID, AN_ID, lock_token=7),
+        lambda client: client.products.make_image_primary(AN_ID, AN_ID, lock_token=7),
         lambda client: client.datasets.update(AN_ID, version=1, name="x", lock_token=7),
         lambda client: client.datasets.delete(AN_ID, lock_token=7),
         lambda client: client.datasets.add_products(AN_ID, [AN_ID], lock_token=7),
@@ -107,7 +114,7 @@ async def test_who_is_cancelled_while_a_repeater_stops_is_cancelled() -> None:
         lambda client: client.datasets.remove_product(AN_ID, AN_ID, lock_token=7),
     ],
 )
-def test_every_edit_of_a_dataset_can_name_its_lock(edit: Callable[[Client], object]) -> None:
+def test_every_edit_of_a_product_or_a_dataset_can_name_its_lock(edit: Callable[[Client], object]) -> None:
     tokens: list[str | None] = []
 
     def answer(request: httpx.Request) -> httpx.Response:

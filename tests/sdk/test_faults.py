@@ -24,6 +24,7 @@ from buybuddy_sdk import (
     QueueFull,
     RateLimited,
     ResourceLocked,
+    StorageFull,
     Unavailable,
     ValidationFailed,
 )
@@ -163,6 +164,7 @@ def test_errors_have_their_kinds_and_fields() -> None:
         (problem(423, "RESOURCE_LOCKED", lock=lock), ResourceLocked, lambda error: error.lock.user.username, "ayse"),
         (problem(429, "LOGIN_THROTTLED", {"Retry-After": "7"}), RateLimited, lambda error: error.retry_after_s, 7.0),
         (problem(409, "CODE_OF_TOMORROW", current={"id": 1}), Conflict, lambda error: error.current, {"id": 1}),
+        (problem(507, "STORAGE_FULL", {"Retry-After": "60"}), StorageFull, lambda error: error.retry_after_s, 60.0),
         (httpx.Response(503, text="<html>"), Unavailable, lambda error: error.code, ""),
     ]  # fmt: skip
     for answer, kind, look, expected in cases:

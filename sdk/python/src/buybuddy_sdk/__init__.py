@@ -36,6 +36,7 @@ from buybuddy_sdk.errors import (
     RateLimited,
     ResourceLocked,
     ServerError,
+    StorageFull,
     Unavailable,
     ValidationFailed,
 )
@@ -77,6 +78,7 @@ __all__ = [
     "ResourceLocked",
     "ServerError",
     "Started",
+    "StorageFull",
     "Unavailable",
     "ValidationFailed",
     "__version__",

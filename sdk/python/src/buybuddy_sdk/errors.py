@@ -14,6 +14,7 @@ BuybuddyError
 │   └── QueueFull               every slot of a job type is taken
 ├── Unavailable                 the platform, or what it stands on, cannot be reached now: `retry_after_s`
 │   ├── ConnectionFailed        nobody answered
+│   ├── StorageFull             no room is left on the platform's disk
 │   └── DownloadBroken          a file broke off
 ├── ServerError                 the platform's own fault
 ├── DeadlineExceeded            the time that the caller gave is over
@@ -154,6 +155,10 @@ class ConnectionFailed(Unavailable):
     """Nobody answered."""
 
 
+class StorageFull(Unavailable):
+    """No room is left where the platform stores things; somebody has to make some."""
+
+
 class DownloadBroken(Unavailable):
     """A file broke off; nothing of it is kept."""
 
@@ -197,6 +202,7 @@ BY_STATUS: dict[int, type[BuybuddyError]] = {
     502: Unavailable,
     503: Unavailable,
     504: Unavailable,
+    507: StorageFull,
 }
 
 

@@ -28,7 +28,7 @@ IMPORT_SILENCE_S = 600.0
 
 
 class Products:
-    """`client.products`."""
+    """`client.products`; edits take the `version` that they are made from, and the `lock_token` of their lock."""
 
     def __init__(self, transport: Transport, jobs: Jobs) -> None:
         self._transport, self._jobs = transport, jobs
@@ -72,9 +72,9 @@ class Products:
         call = Call("PATCH", _path(product), json=body, headers=under_lock(lock_token))
         return self._transport.read(ProductOut, call)
 
-    def delete(self, product: Ref, *, version: int | None = None) -> None:
+    def delete(self, product: Ref, *, version: int | None = None, lock_token: int | None = None) -> None:
         """Remove a product with its barcodes and images; with a version only as it was read."""
-        self._transport.remove(_path(product), _if_match(version))
+        self._transport.remove(_path(product), _guards(version, lock_token))
 
     def categories(self) -> builtins.list[CategoryOut]:
         """List the categories that products have, with how many have each."""
@@ -86,20 +86,28 @@ class Products:
         """Say how many products each filter value would show."""
         return self._transport.get(ProductFacetsOut, "/products/facets", **_filters(search, status, category))
 
-    def add_barcode(self, product: Ref, barcode: str, *, version: int | None = None) -> ProductOut:
+    def add_barcode(
+        self, product: Ref, barcode: str, *, version: int | None = None, lock_token: int | None = None
+    ) -> ProductOut:
         """Give a product a barcode, its primary one when it is the first. Raises: Conflict (BARCODE_TAKEN)."""
-        call = Call("POST", f"{_path(product)}/barcodes", json={"barcode": barcode}, headers=_if_match(version))
+        call = Call(
+            "POST", f"{_path(product)}/barcodes", json={"barcode": barcode}, headers=_guards(version, lock_token)
+        )
         return self._transport.read(ProductOut, call)
 
-    def remove_barcode(self, product: Ref, barcode: str, *, version: int | None = None) -> ProductOut:
+    def remove_barcode(
+        self, product: Ref, barcode: str, *, version: int | None = None, lock_token: int | None = None
+    ) -> ProductOut:
         """Take a barcode from a product."""
         path = f"{_path(product)}/barcodes/{in_path(barcode)}"
-        return self._transport.read(ProductOut, Call("DELETE", path, headers=_if_match(version)))
+        return self._transport.read(ProductOut, Call("DELETE", path, headers=_guards(version, lock_token)))
 
-    def make_barcode_primary(self, product: Ref, barcode: str, *, version: int | None = None) -> ProductOut:
+    def make_barcode_primary(
+        self, product: Ref, barcode: str, *, version: int | None = None, lock_token: int | None = None
+    ) -> ProductOut:
         """Make a barcode the one that lists and exports show."""
         path = f"{_path(product)}/barcodes/{in_path(barcode)}/primary"
-        return self._transport.read(ProductOut, Call("POST", path, headers=_if_match(version)))
+        return self._transport.read(ProductOut, Call("POST", path, headers=_guards(version, lock_token)))
 
     def images(self, product: Ref, *, type: str | None = None) -> Pager[ImageOut]:
         """Iterate over a product's images, oldest first."""
@@ -110,15 +118,19 @@ class Products:
         video_id = None if video is None else id_of(video)
         return self._transport.get(ProductImagesOut, f"{_path(product)}/frames", video_id=video_id)
 
-    def delete_image(self, product: Ref, image: Ref, *, version: int | None = None) -> ProductOut:
+    def delete_image(
+        self, product: Ref, image: Ref, *, version: int | None = None, lock_token: int | None = None
+    ) -> ProductOut:
         """Remove an image and its files."""
         path = f"{_path(product)}/images/{in_path(id_of(image))}"
-        return self._transport.read(ProductOut, Call("DELETE", path, headers=_if_match(version)))
+        return self._transport.read(ProductOut, Call("DELETE", path, headers=_guards(version, lock_token)))
 
-    def make_image_primary(self, product: Ref, image: Ref, *, version: int | None = None) -> ProductOut:
+    def make_image_primary(
+        self, product: Ref, image: Ref, *, version: int | None = None, lock_token: int | None = None
+    ) -> ProductOut:
         """Make an image the one that lists show."""
         path = f"{_path(product)}/images/{in_path(id_of(image))}/primary"
-        return self._transport.read(ProductOut, Call("POST", path, headers=_if_match(version)))
+        return self._transport.read(ProductOut, Call("POST", path, headers=_guards(version, lock_token)))
 
     def download(
         self,
@@ -232,5 +244,6 @@ def _filters(search: str | None, status: str | None, category: str | None) -> di
     return {"search": search, "status": status, "category": category}
 
 
-def _if_match(version: int | None) -> dict[str, str]:
-    return {} if version is None else {"If-Match": f'"v{version}"'}
+def _guards(version: int | None, lock_token: int | None) -> dict[str, str]:
+    """Return the headers of an edit that is made from a version, under a lock."""
+    return under_lock(lock_token) | ({} if version is None else {"If-Match": f'"v{version}"'})

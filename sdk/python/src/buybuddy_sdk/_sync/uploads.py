@@ -9,7 +9,15 @@ from buybuddy_sdk._page import in_path
 from buybuddy_sdk._pauses import in_this_thread, sleep
 from buybuddy_sdk._progress import open_bars
 from buybuddy_sdk._sync.transport import Call, Transport
-from buybuddy_sdk.errors import BuybuddyError, Conflict, InvalidInput, ResourceLocked, ServerError, Unavailable
+from buybuddy_sdk.errors import (
+    BuybuddyError,
+    Conflict,
+    InvalidInput,
+    ResourceLocked,
+    ServerError,
+    StorageFull,
+    Unavailable,
+)
 from buybuddy_sdk.models import ResumableUploadOut
 
 PIECE_BYTES = 8 * 1024 * 1024
@@ -37,7 +45,7 @@ def send_in_pieces(
                 n_failed = 0
                 continue
             n_failed += 1
-            if failure is not None and (n_failed >= TRIES_A_PIECE or isinstance(failure, InvalidInput)):
+            if failure is not None and (n_failed >= TRIES_A_PIECE or isinstance(failure, (InvalidInput, StorageFull))):
                 raise failure
             if n_failed >= TRIES_A_PIECE:
                 raise ServerError(f"{file.name} was sent, and nothing has become of it.")
