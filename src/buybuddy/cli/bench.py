@@ -16,12 +16,16 @@ from buybuddy.cli.tables import print_table
 
 NAMES = ("video", "retrieval", "api", "export", "queue")
 # Named, not imported: what a benchmark loads would slow every other command down.
-RUNS = "buybuddy.benchmarks.runs:BENCHMARKS"
+RUNS, RUN = "buybuddy.benchmarks.runs:BENCHMARKS", "buybuddy.benchmarks.runs:Run"
 
 
 def bench(
     name: Annotated[str, typer.Argument(help=f"One of: {', '.join(NAMES)}.")],
     is_short: Annotated[bool, typer.Option("--short", help="Fewer inputs, as in CI.")] = False,
+    catalogue: Annotated[
+        Path | None,
+        typer.Option(help="A home whose catalogue `api` measures; seeded when it is empty, and kept."),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Measure one part of the platform against the plain way of doing it, in the same run."""
@@ -29,7 +33,8 @@ def bench(
         raise typer.BadParameter(f"there is no benchmark {name}; there are {', '.join(NAMES)}", param_hint="NAME")
     read_settings()  # says what is wrong with them before anything is measured
     with tempfile.TemporaryDirectory(prefix="buybuddy-bench-") as scratch, err.status(f"measuring {name} ..."):
-        reports: list[BenchmarkReport] = pkgutil.resolve_name(RUNS)[name](Path(scratch), is_short)
+        make_run = pkgutil.resolve_name(RUN)
+        reports: list[BenchmarkReport] = pkgutil.resolve_name(RUNS)[name](make_run(Path(scratch), is_short, catalogue))
     if not reports:
         err.print("Nothing was measured: its data is not here (BUYBUDDY_SHARED_DATA).")
         raise typer.Exit(1)
