@@ -37,7 +37,7 @@ ENGINEER = """
 """
 ADMIN = """
     listUsers createUser getUser editUser resetPassword
-    listUserSessions endUserSessions endUserSession listUserApiKeys deleteUserApiKey
+    listUserSessions endUserSessions endUserSession listUserApiKeys deleteUserApiKey deleteUserApiKeys
     setJobLimit listAudit
 """
 LEAST_ROLE: dict[str, Role] = {

@@ -256,6 +256,31 @@ def test_an_open_event_stream_ends_with_its_session(people: People) -> None:
             pass
 
 
+def test_a_reset_leaves_keys_which_are_revoked_together_and_end_their_streams(people: People) -> None:
+    user_id, name = people.add("operator", "keys")
+    token = people.sign_in(name)
+    keys = [people.key(token)[1] for _ in range(3)]
+    user_url = f"/api/v1/auth/users/{user_id}"
+    people.http.post(f"/api/v1/auth/users/{name}/reset-password", headers=bearer(people.admin)).raise_for_status()
+    assert people.http.get("/api/v1/auth/me", headers=bearer(token)).status_code == 401
+    assert [people.http.get("/api/v1/auth/me", headers=bearer(key)).status_code for key in keys] == [200] * 3
+    with people.http.stream("GET", "/api/v1/events", headers=bearer(keys[0]), timeout=10) as stream:
+        lines = stream.iter_lines()
+        assert next(lines).startswith("retry")
+        with httpx.Client(base_url=people.http.base_url) as http:
+            revoked = http.delete(f"{user_url}/api-keys", headers=bearer(people.admin))
+        assert revoked.json() == {"n_revoked": 3}
+        for _ in lines:  # comes to its end
+            pass
+    assert [people.http.get("/api/v1/auth/me", headers=bearer(key)).status_code for key in keys] == [401] * 3
+    assert people.http.get(f"{user_url}/api-keys", headers=bearer(people.admin)).json()["items"] == []
+    query = {"subject_kind": "user", "subject_id": user_id, "action": "user.revoke_api_keys"}
+    noted = people.http.get("/api/v1/audit", params=query, headers=bearer(people.admin)).json()["items"]
+    assert [entry["after"] for entry in noted] == [{"n_revoked": 3}]
+    nobody = people.http.delete(f"/api/v1/auth/users/{uuid.uuid4()}/api-keys", headers=bearer(people.admin))
+    assert nobody.status_code == 404
+
+
 @given(st.text(min_size=1), st.binary(), st.binary(), st.binary(min_size=1), st.integers(min_value=0))
 def test_what_is_sealed_opens_unchanged_or_not_at_all(
     secret: str, bound_to: bytes, other: bytes, key: bytes, place: int

@@ -270,7 +270,11 @@ export interface paths {
         get: operations["listUserApiKeys"];
         put?: never;
         post?: never;
-        delete?: never;
+        /**
+         * Delete user api keys
+         * @description Revoke every key of a user; what they opened ends at once.
+         */
+        delete: operations["deleteUserApiKeys"];
         options?: never;
         head?: never;
         patch?: never;
@@ -351,7 +355,7 @@ export interface paths {
         put?: never;
         /**
          * Reset password
-         * @description Give a user a new generated password, shown this once, and end their sessions.
+         * @description Give a user a new generated password, shown this once, and end their sessions; their keys go on working.
          */
         post: operations["resetPassword"];
         delete?: never;
@@ -1821,6 +1825,11 @@ export interface components {
             role: "viewer" | "operator" | "engineer" | "admin";
             /** Scopes */
             scopes: string[] | null;
+        };
+        /** ApiKeysRevoked */
+        ApiKeysRevoked: {
+            /** N Revoked */
+            n_revoked: number;
         };
         /**
          * AuditOut
@@ -5409,6 +5418,90 @@ export interface operations {
                      *     }
                      */
                     "application/json": components["schemas"]["Page_ApiKeyOut_"];
+                };
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_FOUND */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deleteUserApiKeys: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example 0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10 */
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "n_revoked": 3
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ApiKeysRevoked"];
                 };
             };
             /** @description NOT_AUTHENTICATED */

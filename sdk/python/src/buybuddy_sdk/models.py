@@ -87,6 +87,10 @@ class ApiKeyOut(Model):
     scopes: list[str] | None
 
 
+class ApiKeysRevoked(Model):
+    n_revoked: int
+
+
 class AuditOut(Model):
     """
     An entry of the audit trail: also which fields had which values before and after, where there are any.

@@ -109,6 +109,10 @@ class SessionsEnded(BaseModel):
     n_ended: int
 
 
+class ApiKeysRevoked(BaseModel):
+    n_revoked: int
+
+
 class ApiKeyIn(BaseModel):
     name: str = Field(min_length=1, max_length=100, pattern=NAME_PATTERN)
     expires_in_days: int | None = Field(90, ge=1, le=3650, description="null: it does not expire.")

@@ -10,6 +10,7 @@ from buybuddy.domain.accounts.access import Admin, PasswordsDep
 from buybuddy.domain.accounts.rules import Role
 from buybuddy.domain.accounts.schemas import (
     ApiKeyOut,
+    ApiKeysRevoked,
     LoginSessionOut,
     PasswordReset,
     SessionsEnded,
@@ -96,7 +97,7 @@ async def reset_password(
     session: SessionDep,
     passwords: PasswordsDep,
 ) -> PasswordReset:
-    """Give a user a new generated password, shown this once, and end their sessions."""
+    """Give a user a new generated password, shown this once, and end their sessions; their keys go on working."""
     password = await user_service.reset_password(session, passwords, username, principal.actor)
     return PasswordReset(username=username, password=password)
 
@@ -132,6 +133,13 @@ async def list_user_api_keys(user_id: uuid.UUID, _: Admin, session: SessionDep) 
     """List a user's keys."""
     user = await user_service.get_user(session, user_id)
     return page_of_all([ApiKeyOut.from_row(key) for key in await repository.list_api_keys(session, user.id)])
+
+
+@router.delete("/{user_id}/api-keys", operation_id="deleteUserApiKeys", responses=refusals(NotFound))
+async def delete_user_api_keys(user_id: uuid.UUID, principal: Admin, session: SessionDep) -> ApiKeysRevoked:
+    """Revoke every key of a user; what they opened ends at once."""
+    user = await user_service.get_user(session, user_id)
+    return ApiKeysRevoked(n_revoked=await user_service.revoke_api_keys(session, user, principal.actor))
 
 
 @router.delete(

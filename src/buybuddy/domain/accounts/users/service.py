@@ -115,7 +115,7 @@ async def edit_user(session: Session, user_id: uuid.UUID, edit: UserEdit, versio
 
 
 async def reset_password(session: Session, passwords: Passwords, username: str, actor: Actor) -> str:
-    """Give a user a new generated password, end their sessions and return it.
+    """Give a user a new generated password, end their sessions and return it; their keys go on working.
 
     Raises: NotFound, InvalidInput for somebody whose password is kept by Buybuddy.
     """
@@ -149,6 +149,14 @@ async def end_sessions(session: Session, user: User, actor: Actor, *, but: uuid.
     record_audit(session, actor, "user.end_sessions", _subject(user), after={"n_ended": n_ended})
     emit_account(session, user.id)
     return n_ended
+
+
+async def revoke_api_keys(session: Session, user: User, actor: Actor) -> int:
+    """Revoke every key of a user and return how many there were; what they opened ends at once."""
+    n_revoked = await repository.remove_api_keys_of(session, user.id)
+    record_audit(session, actor, "user.revoke_api_keys", _subject(user), after={"n_revoked": n_revoked})
+    emit_account(session, user.id)
+    return n_revoked
 
 
 async def _end_access(session: Session, user_id: uuid.UUID) -> None:
