@@ -23,6 +23,7 @@ from buybuddy.domain.activity import streams
 from buybuddy.infra.db import Database, emit, new_id
 from buybuddy.infra.db.event_feed import EventFeed
 from buybuddy.infra.db.reader import Reader
+from buybuddy.infra.http.streaming import TooManyStreams
 from buybuddy.settings import Settings
 from tests.conftest import RunningPlatform
 from tests.contract.test_access_roles import People, bearer, people
@@ -257,6 +258,26 @@ async def test_what_cannot_be_replayed_begins_anew(platform: RunningPlatform) ->
     async with httpx.AsyncClient(base_url=platform.url, headers=bearer(platform.key)) as http:
         for query in ("topics=nonsense", "after=-1"):
             assert (await http.get(f"/api/v1/events?{query}")).status_code == 422
+
+
+async def test_one_user_cannot_take_every_stream(db: Database) -> None:
+    now = dt.datetime.now(dt.UTC)
+    ada, ben = (
+        Principal(Account(new_id(), name, None, "viewer", "local", 1, None, now), "viewer", session_id=None)
+        for name in ("ada", "ben")
+    )
+    feed = EventFeed(db)
+    await feed.start()
+    hub = streams.StreamHub(feed, Reader(db.dsn), most_of_one=2)
+    first, second = (streams.EventStream(hub, ada, None, frozenset()) for _ in range(2))
+    with hub.watching(first):
+        hub.refuse_too_many(ada.user.id)
+        with hub.watching(second):
+            with pytest.raises(TooManyStreams, match="You have 2 event streams open"):
+                hub.refuse_too_many(ada.user.id)
+            hub.refuse_too_many(ben.user.id)
+        hub.refuse_too_many(ada.user.id)
+    await feed.stop()
 
 
 async def test_a_line_of_rare_topics_is_kept_open_while_others_are_told_a_lot(db: Database) -> None:

@@ -11,6 +11,7 @@ from sqlalchemy import text
 from buybuddy.domain.collaboration import sweeping
 from buybuddy.domain.collaboration.presence import repository as presence_repository
 from buybuddy.domain.collaboration.presence import service as presence_service
+from buybuddy.domain.collaboration.presence.moves import MOST_MOVES, WITHIN_S, MoveLimit, TooManyMoves
 from buybuddy.domain.collaboration.rules import MOST_TABS, SEEN_WITHIN_S, Holder, Place
 from buybuddy.infra.db import Database, new_id
 from tests.contract.test_access_roles import People, bearer, people
@@ -132,6 +133,30 @@ async def test_one_user_cannot_fill_the_table(db: Database) -> None:
         kept = await session.scalar(tabs, {"id": ada.user_id})
     assert kept is not None
     assert set(kept) == {f"t{number}" for number in range(5, MOST_TABS + 5)}, "the latest stay"
+
+
+async def test_whoever_comes_and_goes_all_the_time_is_slowed_down_and_others_are_not(db: Database) -> None:
+    ada, ben = await add_holder(db), await add_holder(db)
+    places = [Place(f"/{uuid.uuid4()}") for _ in range(2)]
+    for number in range(MOST_MOVES):
+        await be_at(db, ada, places[number % 2])
+    n_told = len(await told(db))
+    for _ in range(3):
+        with pytest.raises(TooManyMoves) as refused:
+            await be_at(db, ada, places[0])
+    assert refused.value.fields["retry_after_s"] in range(1, int(WITHIN_S) + 1)
+    await be_at(db, ada, places[1])  # where they are: a heartbeat
+    assert len(await told(db)) == n_told
+    assert await people_at(db, places[1]) == {ada.user_id}
+    await be_at(db, ben, places[0])
+
+
+def test_moves_are_forgotten_with_time() -> None:
+    limit, ada = MoveLimit(), new_id()
+    for second in range(100):
+        limit.count(ada, second * WITHIN_S / MOST_MOVES)
+    with pytest.raises(TooManyMoves):
+        limit.count(ada, 99 * WITHIN_S / MOST_MOVES)
 
 
 def test_over_http(people: People) -> None:

@@ -41,6 +41,6 @@ async def stream_events(
 ) -> EventStream:
     """Follow changes as they are committed; `Last-Event-ID` replays what was missed."""
     hub = hub_of(request, platform)
-    hub.refuse_too_many()
+    hub.refuse_too_many(principal.user.id)
     after_id = after if last_event_id is None else last_event_id
     return EventStream(hub, principal, after_id, frozenset(topics or ()))

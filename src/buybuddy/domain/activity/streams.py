@@ -6,6 +6,8 @@ A client that does not keep up costs at most what one write holds: while it take
 import asyncio
 import contextlib
 import gc
+import uuid
+from collections import Counter as Tally
 from collections.abc import Iterator, Sequence
 from contextlib import aclosing
 
@@ -23,6 +25,7 @@ from buybuddy.infra.http import Platform
 from buybuddy.infra.http.streaming import TooManyStreams
 
 MOST_STREAMS = 2000
+MOST_OF_ONE_USER = 1000
 SILENCE_S = 15.0
 ACCESS_CHECK_S = 5.0
 PATIENCE_S = 30.0  # for one write
@@ -36,10 +39,15 @@ class StreamHub:
     """The open streams of this process; ends those whose session has ended or whose client does not take what is sent.
 
     One query for all of them every few seconds, and at once when somebody's account changes.
+
+    Args:
+        most_of_one: streams that one user may have open.
     """
 
-    def __init__(self, feed: EventFeed, reader: Reader) -> None:
+    def __init__(self, feed: EventFeed, reader: Reader, *, most_of_one: int = MOST_OF_ONE_USER) -> None:
         self.feed = feed
+        self._most_of_one = most_of_one
+        self._n_of: Tally[uuid.UUID] = Tally()
         self._reader = reader
         self._streams: set[EventStream] = set()
         self._is_due = asyncio.Event()
@@ -48,7 +56,9 @@ class StreamHub:
     @contextlib.contextmanager
     def watching(self, stream: "EventStream") -> Iterator[None]:
         """Watch a stream while the block runs."""
+        user_id = stream.principal.user.id
         self._streams.add(stream)
+        self._n_of[user_id] += 1
         _OPEN.inc()
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._watch(), name="event-streams")
@@ -57,11 +67,16 @@ class StreamHub:
         finally:
             _OPEN.dec()
             self._streams.discard(stream)
+            self._n_of[user_id] -= 1
+            if not self._n_of[user_id]:
+                del self._n_of[user_id]
             if not self._streams:
                 self.check_soon()
 
-    def refuse_too_many(self) -> None:
+    def refuse_too_many(self, user_id: uuid.UUID) -> None:
         """Raises: TooManyStreams."""
+        if self._n_of[user_id] >= self._most_of_one:
+            raise TooManyStreams(f"You have {self._most_of_one} event streams open; close some of them.")
         if len(self._streams) >= MOST_STREAMS:
             raise TooManyStreams(f"{MOST_STREAMS} event streams are open; try again later.")
 

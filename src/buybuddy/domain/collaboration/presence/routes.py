@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field, model_validator
 from buybuddy.domain.accounts.access import Viewer
 from buybuddy.domain.collaboration.locks.schemas import PersonOut
 from buybuddy.domain.collaboration.presence import repository, service
+from buybuddy.domain.collaboration.presence.moves import TooManyMoves
 from buybuddy.domain.collaboration.presence.repository import Person
 from buybuddy.domain.collaboration.rules import Place
 from buybuddy.domain.collaboration.tabs import TAB_BODY, HolderDep, holder_of
@@ -60,7 +61,7 @@ class PersonHere(BaseModel):
         )
 
 
-@router.put("", operation_id="bePresent", responses=refusals(InvalidInput))
+@router.put("", operation_id="bePresent", responses=refusals(InvalidInput, TooManyMoves))
 async def be_present(body: PresenceIn, principal: Viewer, session: SessionDep) -> Page[PersonHere]:
     """Say where this tab is, every 20 s or so, and hear who else is there."""
     place = Place(body.page, body.resource_type, body.resource_id)

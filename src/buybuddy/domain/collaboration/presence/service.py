@@ -4,17 +4,23 @@ import uuid
 from typing import Literal
 
 from buybuddy.domain.collaboration.presence import repository
+from buybuddy.domain.collaboration.presence.moves import MoveLimit
 from buybuddy.domain.collaboration.rules import Holder, Place
 from buybuddy.infra.db import Session, emit
 
+_limit = MoveLimit()
+
 
 async def be_at(session: Session, holder: Holder, place: Place) -> None:
-    """Note that a tab is at a place. Raises: NotAuthenticated when its session has ended meanwhile."""
+    """Note that a tab is at a place. Raises: NotAuthenticated when its session has ended meanwhile, TooManyMoves."""
     if await repository.beat(session, holder, place):
         return
     before = await repository.lock_places(session, holder.user_id)
+    after = before | {holder.tab_id: place}
+    if set(after.values()) != set(before.values()):
+        _limit.count(holder.user_id)
     await repository.arrive(session, holder, place)
-    _tell_difference(session, holder, before, before | {holder.tab_id: place})
+    _tell_difference(session, holder, before, after)
 
 
 async def leave(session: Session, holder: Holder) -> None:
