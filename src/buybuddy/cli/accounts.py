@@ -160,6 +160,9 @@ def _show(documents: Any, rows: list[dict[str, Any]], columns: tuple[str, ...], 
     if as_json:
         print_json(documents)
         return
-    Listing(*(column.replace("_", " ") for column in columns), whole=("id", "username", "email")).print(
-        [[row[column] for column in columns] for row in rows]
+    listing = Listing(
+        *(column.replace("_", " ") for column in columns),
+        whole=("id", "username", "email"),
+        gives_way=("upstream", "last used at", "areas", "created at"),
     )
+    listing.print([[row[column] for column in columns] for row in rows])

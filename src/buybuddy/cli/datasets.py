@@ -45,7 +45,8 @@ def list_datasets(
     if not rows:
         out.print("No dataset matches." if search else "No dataset yet.")
         return
-    Listing("name", "products", "synthetic", "real", "augmented", "versions", "id").print([_cells(row) for row in rows])
+    columns = ("name", "products", "synthetic", "real", "augmented", "versions", "id")
+    Listing(*columns, gives_way=("augmented", "real", "synthetic")).print([_cells(row) for row in rows])
 
 
 @app.command("create")

@@ -30,7 +30,11 @@ def list_products(
     as_json: JsonOption = False,
 ) -> None:
     """List the catalogue, newest first, and say how many products there are in all."""
-    listing = Listing("barcode", "brand", "product", "variant", "category", "status", "frames", "id")
+    listing = Listing(
+        *("barcode", "brand", "product", "variant", "category", "status", "frames", "id"),
+        whole=("id", "barcode"),
+        gives_way=("frames", "variant", "category", "status"),
+    )
     shown = Shown()
     with connect(server) as client:
         pages = shown.cut(client.products.list(search=search, status=status, category=category).pages(), limit)

@@ -9,9 +9,10 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from buybuddy.cli.output import out
+from buybuddy.cli.output import err, out
 
 WIDEST = 100_000
+GAP = 2  # between columns
 
 
 def print_table(table: Table) -> None:
@@ -28,12 +29,15 @@ class Listing:
 
     Args:
         columns: their headings.
-        whole: the columns that are never cut nor broken; on a narrow terminal the others give way.
+        whole: the columns that are never cut nor broken.
+        gives_way: the columns that a narrow terminal goes without, the first of them first.
     """
 
-    def __init__(self, *columns: str, whole: Collection[str] = ("id",)) -> None:
+    def __init__(self, *columns: str, whole: Collection[str] = ("id",), gives_way: Sequence[str] = ()) -> None:
         self._columns, self._whole = columns, whole
+        self._gives_way = [column for column in gives_way if column in columns]
         self._widths = [cell_len(column) for column in columns]
+        self._left_out: list[str] = []
         self._is_begun = False
 
     def print(self, rows: Sequence[Sequence[object]]) -> None:
@@ -41,14 +45,29 @@ class Listing:
         texts = [[_text(value) for value in row] for row in rows]
         for index, width in enumerate(self._widths):
             self._widths[index] = max(width, *(cell_len(row[index]) for row in texts), 0)
+        if not self._is_begun and out.is_terminal:
+            self._make_room()
+        shown = [index for index, column in enumerate(self._columns) if column not in self._left_out]
         table = Table(box=None, pad_edge=False, show_header=out.is_terminal or not self._is_begun)
-        for column, width in zip(self._columns, self._widths, strict=True):
-            is_whole = column in self._whole or not out.is_terminal
-            table.add_column(column, no_wrap=is_whole, overflow="fold", min_width=width if is_whole else None)
+        for index in shown:
+            is_whole = self._columns[index] in self._whole or not out.is_terminal
+            min_width = self._widths[index] if is_whole else None
+            table.add_column(self._columns[index], no_wrap=is_whole, overflow="fold", min_width=min_width)
         for row in texts:
-            table.add_row(*(Text(text) for text in row))
+            table.add_row(*(Text(row[index]) for index in shown))
         print_table(table)
         self._is_begun = True
+
+    def _make_room(self) -> None:
+        widths = dict(zip(self._columns, self._widths, strict=True))
+        for column in self._gives_way:
+            if sum(widths.values()) + GAP * (len(widths) - 1) <= out.width:
+                break
+            del widths[column]
+            self._left_out.append(column)
+        if self._left_out:
+            columns = ", ".join(self._left_out)
+            err.print(f"No room for {columns}: a wider terminal or --json shows more.", style="dim", highlight=False)
 
 
 def _text(value: object) -> str:
