@@ -16,6 +16,7 @@ from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
 from buybuddy.errors import Unavailable
 from buybuddy.infra.db.app_role import TAKE_APP_ROLE
+from buybuddy.infra.db.failures import as_unavailable
 from buybuddy.infra.db.outbox import flush_events
 
 Session = AsyncSession
@@ -52,7 +53,8 @@ class Database:
     async def transaction(self) -> AsyncIterator[Session]:
         """Open a session; commit it, events included, when the block ends well, and roll it back otherwise.
 
-        Raises: Unavailable when the server cannot be reached or goes away, or every connection is taken.
+        Raises: Unavailable when the server cannot be reached, goes away or gives up, or every connection is taken;
+            StorageFull when it has no room left.
         """
         try:
             async with self._sessions() as session:
@@ -60,7 +62,7 @@ class Database:
                 await flush_events(session)
                 await session.commit()
         except (OperationalError, InterfaceError) as error:
-            raise Unavailable("The database cannot be reached at the moment.") from error
+            raise as_unavailable(error) from error
         except NoConnectionFree as error:
             raise Unavailable("Every connection to the database is taken; try again in a moment.") from error
         except DBAPIError as error:
