@@ -1,22 +1,40 @@
 """What goes wrong on the command line is one sentence and exit code 1, never a traceback."""
 
 import os
-import subprocess
-import sys
+import signal
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeAlias
 
 import pytest
 
+from buybuddy.cli import main
 from tests.conftest import RunningPlatform
 
 A_KEY = {"BUYBUDDY_API_KEY": "bbk_x"}
 
+# Runs the command with these variables and gives back exit code, standard output and standard error.
+Run: TypeAlias = Callable[..., tuple[object, str, str]]
 
-def run(environment: dict[str, str], *arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("BUYBUDDY_")}
-    command = [sys.executable, "-m", "buybuddy.cli", *arguments]
-    env = {**kept, "BUYBUDDY_HOME": str(cwd / "home"), **environment}
-    return subprocess.run(command, env=env, cwd=cwd, capture_output=True, text=True, timeout=60, check=False)
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Run]:
+    """The command as `buybuddy` runs it, in a folder and a home of its own."""
+
+    def run_command(environment: dict[str, str], *arguments: str) -> tuple[object, str, str]:
+        for name in [name for name in os.environ if name.startswith("BUYBUDDY_")]:
+            monkeypatch.delenv(name)
+        for name, value in {"BUYBUDDY_HOME": str(tmp_path / "home"), **environment}.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setattr("sys.argv", ["buybuddy", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return ended.value.code, *capsys.readouterr()
+
+    monkeypatch.chdir(tmp_path)
+    before = signal.getsignal(signal.SIGTERM)
+    yield run_command
+    signal.signal(signal.SIGTERM, before)
 
 
 @pytest.mark.parametrize(
@@ -31,23 +49,20 @@ def run(environment: dict[str, str], *arguments: str, cwd: Path) -> subprocess.C
         ({}, ["products", "list", "--server", "http://127.0.0.1:9"], "Set BUYBUDDY_API_KEY"),
     ],
 )
-def test_a_mistake_is_one_sentence(
-    tmp_path: Path, environment: dict[str, str], arguments: list[str], sentence: str
-) -> None:
-    failed = run(environment, *arguments, cwd=tmp_path)
-    assert (failed.returncode, failed.stdout) == (1, "")
-    assert failed.stderr.startswith("error: ") and failed.stderr.count("\n") == 1
-    assert sentence in failed.stderr
+def test_a_mistake_is_one_sentence(run: Run, environment: dict[str, str], arguments: list[str], sentence: str) -> None:
+    code, stdout, stderr = run(environment, *arguments)
+    assert (code, stdout) == (1, "")
+    assert stderr.startswith("error: ") and stderr.count("\n") == 1
+    assert sentence in stderr
 
 
-def test_a_wrong_setting_is_a_finding_of_the_doctor(tmp_path: Path) -> None:
-    found = run({"BUYBUDDY_PORT": "abc"}, "doctor", cwd=tmp_path)
-    assert found.returncode == 1 and "Settings: A setting is wrong: BUYBUDDY_PORT" in found.stdout
-    assert found.stderr == ""
+def test_a_wrong_setting_is_a_finding_of_the_doctor(run: Run) -> None:
+    code, stdout, stderr = run({"BUYBUDDY_PORT": "abc"}, "doctor")
+    assert (code, stderr) == (1, "") and "Settings: A setting is wrong: BUYBUDDY_PORT" in stdout
 
 
-def test_a_file_that_cannot_be_written_is_named(platform: RunningPlatform, tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_written_is_named(platform: RunningPlatform, run: Run, tmp_path: Path) -> None:
     (tmp_path / "taken.csv.part").mkdir()
-    failed = run({"BUYBUDDY_HOME": str(platform.home)}, "products", "export", "--output", "taken.csv", cwd=tmp_path)
-    assert failed.returncode == 1 and failed.stderr.count("\n") == 1
-    assert "taken.csv.part cannot be used: Is a directory." in failed.stderr
+    code, _, stderr = run({"BUYBUDDY_HOME": str(platform.home)}, "products", "export", "--output", "taken.csv")
+    assert code == 1 and stderr.count("\n") == 1
+    assert "taken.csv.part cannot be used: Is a directory." in stderr
