@@ -9,10 +9,13 @@ from sqlalchemy import text
 
 from buybuddy.domain.jobs import service
 from buybuddy.domain.jobs.sweeping import sweep
+from buybuddy.domain.products import service as products
+from buybuddy.domain.products.bulk.rules import TEXT_FIELDS
 from buybuddy.domain.videos import repository as videos_repository
 from buybuddy.domain.videos import service as videos
 from buybuddy.errors import Conflict, QueueFull, StageCrashed, StaleAttempt
 from buybuddy.infra.db import Session, new_id
+from buybuddy.stages import specs
 from tests.integration.conftest import SOMEBODY, Jobs
 
 N_VIDEOS, N_HANDS, N_STEPS = 6, 8, 20
@@ -83,3 +86,38 @@ async def test_nobody_waits_in_a_circle_and_no_video_is_worked_on_twice(jobs: Jo
     working = "SELECT v.id FROM videos v WHERE (v.status = 'processing') <> EXISTS ("
     working += "SELECT 1 FROM jobs j WHERE j.subject_id = v.id AND j.status IN ('queued', 'processing'))"
     assert await jobs.sql(working) == [], "a video's status says what its job does"
+
+
+async def test_a_pack_that_reads_without_end_becomes_a_product_all_the_same(
+    jobs: Jobs, video_ids: list[uuid.UUID]
+) -> None:
+    """One word of 2,047 bytes is more than the index of words takes; a key of an index has its own limit."""
+    endless = " " + "Ü" * 4_000
+    quality = specs.FrameQuality(sharpness=1, mask_fraction=0.5, completeness=1, occlusion=0, confidence=1, score=1)
+    frame = specs.FrameRecord(
+        key="frames/a/0.png", matte_key="frames/a/0-matte.png", thumbnail_key="frames/a/0-small.jpg", frame_index=0,
+        video_time_s=0, source_frame=0, source_box_xyxy=(0, 0, 1, 1), width_px=1, height_px=1, size_bytes=1,
+        sha256="0" * 64, quality=quality,
+    )  # fmt: skip
+    metadata = specs.ProductMetadata(
+        brand_info=specs.BrandInfo(brand_name=endless, sub_brand=endless, manufacturer_country=endless),
+        product_identity=specs.ProductIdentity(
+            product_name=endless, variant_flavor=" ", product_category=endless, container_type=endless
+        ),
+        specifications=specs.Specifications(net_quantity_text=endless),
+        marketing_and_claims=specs.MarketingAndClaims(claims_list=(endless,), marketing_description=endless),
+        visual_grounding=specs.VisualGrounding(grounding_prompt=endless),
+    )
+    result = specs.SegmentVideoResult(
+        video=specs.VideoFacts(duration_s=1, width_px=1, height_px=1, codec="h264", n_frames=1),
+        frames=(frame,), primary_frame_index=0, metadata=metadata, rejected={}, segmenter="test",
+    )  # fmt: skip
+    async with jobs.db.transaction() as session:
+        [job], _ = await videos.process_videos(session, jobs.board, video_ids[:1], SOMEBODY)
+    running = await jobs.start(job)
+    async with jobs.db.transaction() as session:
+        completed = await service.complete(session, jobs.board, job.id, running.attempt, result, 1.0)
+        product = (await products.apply_segmentation(session, completed, result)).product
+    for name, most in TEXT_FIELDS.items():
+        text_read = getattr(product, name)
+        assert text_read is None if name == "variant_flavor" else 0 < len(text_read) <= most, name

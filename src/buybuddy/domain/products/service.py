@@ -7,6 +7,7 @@ from buybuddy.domain.activity import repository as activity_repository
 from buybuddy.domain.collaboration.locks.service import check_lock
 from buybuddy.domain.jobs.tables import Job
 from buybuddy.domain.products import repository
+from buybuddy.domain.products.bulk.rules import TEXT_FIELDS, text_or_none
 from buybuddy.domain.products.lists.facets import count_facets
 from buybuddy.domain.products.lists.filters import ProductFilters
 from buybuddy.domain.products.schemas import FacetOut, ProductEdit, ProductFacetsOut
@@ -91,11 +92,16 @@ def _write_metadata(product: Product, metadata: ProductMetadata, issues: list[st
     }
     for name, value in read.items():
         if name not in product.edited_fields:
-            setattr(product, name, value)
+            setattr(product, name, _fitting(name, value) if isinstance(value, str) else value)
     product.visibility_score = metadata.extraction_metadata.visibility_score
     product.issues_detected = [*metadata.extraction_metadata.issues_detected, *issues]
     product.barcodes_seen = list(metadata.barcodes_seen)
     product.metadata_reader = metadata.reader
+
+
+def _fitting(name: str, text: str) -> str | None:
+    """Return a text that was read as a person could have entered it; the index of words takes none of 2,047 bytes."""
+    return text_or_none(text[: TEXT_FIELDS[name]])
 
 
 async def _replace_frames(
