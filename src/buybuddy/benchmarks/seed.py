@@ -65,7 +65,7 @@ SELECT md5('product ' || g)::uuid, brand_name, product_name, variant_flavor, cat
     array_remove(ARRAY[pg_temp.ean('869', g), CASE WHEN g <= %(n_second)s THEN pg_temp.ean('400', g) END], NULL),
     CASE WHEN %(n_images)s >= %(n_products)s
          THEN md5('image ' || (%(n_images)s::bigint * (g - 1) / %(n_products)s + 1))::uuid END,
-    made_at, made_at + luck * interval '10 days'
+    made_at, least(made_at + luck * interval '10 days', now())
 FROM ({_PICKED}) picked
 """
 _BARCODES = """
