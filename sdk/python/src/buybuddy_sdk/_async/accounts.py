@@ -9,6 +9,7 @@ from buybuddy_sdk._page import Ref, id_of, in_path, version_of
 from buybuddy_sdk.models import (
     ApiKeyCreated,
     ApiKeyOut,
+    ApiKeysRevoked,
     AuditOut,
     LoginOut,
     LoginSessionOut,
@@ -142,6 +143,10 @@ class AsyncUsers:
     async def delete_api_key(self, user: Ref, key: Ref) -> None:
         """Revoke a key of a user."""
         await self._transport.remove(f"{_path(user)}/api-keys/{in_path(id_of(key))}")
+
+    async def delete_api_keys(self, user: Ref) -> int:
+        """Revoke every key of a user and return how many that were; what they opened ends at once."""
+        return (await self._transport.read(ApiKeysRevoked, Call("DELETE", f"{_path(user)}/api-keys"))).n_revoked
 
 
 class AsyncAudit:

@@ -10,6 +10,7 @@ from buybuddy_sdk._sync.transport import Call, Transport
 from buybuddy_sdk.models import (
     ApiKeyCreated,
     ApiKeyOut,
+    ApiKeysRevoked,
     AuditOut,
     LoginOut,
     LoginSessionOut,
@@ -143,6 +144,10 @@ class Users:
     def delete_api_key(self, user: Ref, key: Ref) -> None:
         """Revoke a key of a user."""
         self._transport.remove(f"{_path(user)}/api-keys/{in_path(id_of(key))}")
+
+    def delete_api_keys(self, user: Ref) -> int:
+        """Revoke every key of a user and return how many that were; what they opened ends at once."""
+        return (self._transport.read(ApiKeysRevoked, Call("DELETE", f"{_path(user)}/api-keys"))).n_revoked
 
 
 class Audit:
