@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from sqlalchemy import text
 
-from buybuddy.errors import BuybuddyError, StorageFull, Unavailable
+from buybuddy.errors import BuybuddyError, InvalidInput, StorageFull, Unavailable
 from buybuddy.infra.db import Database
 
 
@@ -46,3 +46,10 @@ async def test_each_refusal_has_its_words(db: Database, sqlstate: str, kind: typ
     with pytest.raises(kind, match=words):
         async with db.transaction() as session:
             await session.execute(text(f"DO $$ BEGIN RAISE EXCEPTION 'no' USING ERRCODE = '{sqlstate}'; END $$"))
+
+
+async def test_what_can_never_be_stored_is_not_tried_again(db: Database) -> None:
+    with pytest.raises(InvalidInput, match="longer than") as refused:
+        async with db.transaction() as session:
+            await session.execute(text("SELECT array_to_tsvector(ARRAY[repeat('x', 5000)])"))
+    assert not refused.value.is_retryable

@@ -16,7 +16,7 @@ from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
 from buybuddy.errors import Unavailable
 from buybuddy.infra.db.app_role import TAKE_APP_ROLE
-from buybuddy.infra.db.failures import as_unavailable
+from buybuddy.infra.db.failures import as_error
 from buybuddy.infra.db.outbox import flush_events
 
 Session = AsyncSession
@@ -54,7 +54,7 @@ class Database:
         """Open a session; commit it, events included, when the block ends well, and roll it back otherwise.
 
         Raises: Unavailable when the server cannot be reached, goes away or gives up, or every connection is taken;
-            StorageFull when it has no room left.
+            StorageFull when it has no room left, InvalidInput when something is longer than it can hold.
         """
         try:
             async with self._sessions() as session:
@@ -62,7 +62,7 @@ class Database:
                 await flush_events(session)
                 await session.commit()
         except (OperationalError, InterfaceError) as error:
-            raise as_unavailable(error) from error
+            raise as_error(error) from error
         except NoConnectionFree as error:
             raise Unavailable("Every connection to the database is taken; try again in a moment.") from error
         except DBAPIError as error:
