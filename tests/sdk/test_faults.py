@@ -248,6 +248,9 @@ def test_what_is_no_address_is_refused_before_anything_is_sent(url: str) -> None
 def test_the_address_of_the_api_is_explained_and_a_slash_at_the_end_does_no_harm() -> None:
     with pytest.raises(InvalidInput, match=r"own address, https://here/shop\.$"):
         Client("https://here/shop/api/v1/")
+    with pytest.raises(InvalidInput) as refused:
+        Client("https://ada:a-word@here/api/v1")
+    assert "a-word" not in str(refused.value)
     with Client("http://here:8000/") as client:
         assert client.url == "http://here:8000"
 

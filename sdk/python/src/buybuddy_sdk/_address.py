@@ -11,10 +11,11 @@ API_PREFIX = "/api/v1"
 def checked_url(url: str) -> str:
     """Return a platform's address without the slash at its end. Raises: InvalidInput."""
     text = url.strip().rstrip("/")
+    shown = re.sub(r"[^/]*@", "", text)  # without a name and a password
     if not re.match(r"https?://", text, re.I):
-        rest = text.rpartition("://")[2] or "127.0.0.1:8000"
+        rest = shown.rpartition("://")[2] or "127.0.0.1:8000"
         raise InvalidInput(
-            f"{url!r} is no address of a platform: it begins with http:// or https://, as in http://{rest}."
+            f"{shown!r} is no address of a platform: it begins with http:// or https://, as in http://{rest}."
         )
     try:
         parts = urlsplit(text)
@@ -22,9 +23,10 @@ def checked_url(url: str) -> str:
     except ValueError:
         is_complete = False
     if not is_complete or re.search(r"\s", text) or parts.query or parts.fragment:
-        raise InvalidInput(f"{url!r} is no address of a platform, which looks like http://127.0.0.1:8000.")
-    if (root := text.removesuffix(API_PREFIX)) != text:
-        raise InvalidInput(f"{url} is where the API is: give the platform's own address, {root}.")
+        raise InvalidInput(f"{shown!r} is no address of a platform, which looks like http://127.0.0.1:8000.")
+    if text.endswith(API_PREFIX):
+        root = shown.removesuffix(API_PREFIX)
+        raise InvalidInput(f"{shown} is where the API is: give the platform's own address, {root}.")
     return text
 
 
