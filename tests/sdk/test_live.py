@@ -91,7 +91,10 @@ def test_an_import_is_previewed_applied_and_waited_for(client: Client, tmp_path:
     job = preview.apply().wait(60, lambda job: steps.append(job.status))
     assert job.raise_for_status().is_ended and steps[-1] == "completed"
     assert len(client.products.list(search=brand).to_list()) == 2
-    removed = client.products.bulk_delete(search=brand)
+    with pytest.raises(Conflict) as more:
+        client.products.bulk_delete(search=brand, confirm_count=1)
+    assert more.value.problem["current_count"] == 2
+    removed = client.products.bulk_delete(search=brand, confirm_count=2)
     assert removed.n_items == 2 and removed.job is not None
     assert removed.job.wait(60).raise_for_status().is_ended and client.products.list(search=brand).first() is None
 

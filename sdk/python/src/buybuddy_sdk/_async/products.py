@@ -206,10 +206,15 @@ class AsyncProducts:
         search: str | None = None,
         status: str | None = None,
         category: str | None = None,
+        confirm_count: int | None = None,
     ) -> AsyncBulk:
-        """Change many products in the same way; beyond 200, or by filters, the outcome's `job` does it."""
+        """Change many products in the same way; beyond 200, or by filters, the outcome's `job` does it.
+
+        Args:
+            confirm_count: how many there are; Conflict when there are more or fewer.
+        """
         body = {**choice_of(products, _filters(search, status, category)), "changes": changes}
-        return await self._bulk("/products/bulk-edit", body)
+        return await self._bulk("/products/bulk-edit", body, confirm_count)
 
     async def bulk_delete(
         self,
@@ -218,9 +223,11 @@ class AsyncProducts:
         search: str | None = None,
         status: str | None = None,
         category: str | None = None,
+        confirm_count: int | None = None,
     ) -> AsyncBulk:
-        """Remove many products; beyond 200, or by filters, the outcome's `job` does it."""
-        return await self._bulk("/products/bulk-delete", choice_of(products, _filters(search, status, category)))
+        """Remove many products; beyond 200, or by filters, the outcome's `job` does it; see bulk_edit."""
+        body = choice_of(products, _filters(search, status, category))
+        return await self._bulk("/products/bulk-delete", body, confirm_count)
 
     async def undo_bulk_edit(self, bulk: BulkAnswer) -> AsyncBulk:
         """Give the products of an edit back what they had; those that were changed since stay."""
@@ -230,7 +237,9 @@ class AsyncProducts:
         """Iterate over the products that were left as they are, with the reasons."""
         return AsyncPager(self._transport, f"/products/bulk/{bulk.bulk_id}/failures", FailedProduct.model_validate, {})
 
-    async def _bulk(self, path: str, body: object) -> AsyncBulk:
+    async def _bulk(self, path: str, body: dict[str, Any] | None, confirm_count: int | None = None) -> AsyncBulk:
+        if body is not None and confirm_count is not None:
+            body = {**body, "confirm_count": confirm_count}
         call = Call("POST", path, json=body, headers={"Idempotency-Key": new_key()}, is_repeatable=True)
         return await self._transport.read_as(lambda answer: AsyncBulk.of(self._jobs, answer), call)
 

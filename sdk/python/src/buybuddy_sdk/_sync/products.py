@@ -207,10 +207,15 @@ class Products:
         search: str | None = None,
         status: str | None = None,
         category: str | None = None,
+        confirm_count: int | None = None,
     ) -> Bulk:
-        """Change many products in the same way; beyond 200, or by filters, the outcome's `job` does it."""
+        """Change many products in the same way; beyond 200, or by filters, the outcome's `job` does it.
+
+        Args:
+            confirm_count: how many there are; Conflict when there are more or fewer.
+        """
         body = {**choice_of(products, _filters(search, status, category)), "changes": changes}
-        return self._bulk("/products/bulk-edit", body)
+        return self._bulk("/products/bulk-edit", body, confirm_count)
 
     def bulk_delete(
         self,
@@ -219,9 +224,11 @@ class Products:
         search: str | None = None,
         status: str | None = None,
         category: str | None = None,
+        confirm_count: int | None = None,
     ) -> Bulk:
-        """Remove many products; beyond 200, or by filters, the outcome's `job` does it."""
-        return self._bulk("/products/bulk-delete", choice_of(products, _filters(search, status, category)))
+        """Remove many products; beyond 200, or by filters, the outcome's `job` does it; see bulk_edit."""
+        body = choice_of(products, _filters(search, status, category))
+        return self._bulk("/products/bulk-delete", body, confirm_count)
 
     def undo_bulk_edit(self, bulk: BulkAnswer) -> Bulk:
         """Give the products of an edit back what they had; those that were changed since stay."""
@@ -231,7 +238,9 @@ class Products:
         """Iterate over the products that were left as they are, with the reasons."""
         return Pager(self._transport, f"/products/bulk/{bulk.bulk_id}/failures", FailedProduct.model_validate, {})
 
-    def _bulk(self, path: str, body: object) -> Bulk:
+    def _bulk(self, path: str, body: dict[str, Any] | None, confirm_count: int | None = None) -> Bulk:
+        if body is not None and confirm_count is not None:
+            body = {**body, "confirm_count": confirm_count}
         call = Call("POST", path, json=body, headers={"Idempotency-Key": new_key()}, is_repeatable=True)
         return self._transport.read_as(lambda answer: Bulk.of(self._jobs, answer), call)
 
