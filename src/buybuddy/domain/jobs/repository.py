@@ -6,8 +6,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, CursorResult, Float, Row, and_, cast, func, insert, or_, select, text, update
+from sqlalchemy import (
+    ColumnElement,
+    CursorResult,
+    Float,
+    Row,
+    Text,
+    and_,
+    bindparam,
+    cast,
+    func,
+    insert,
+    or_,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.dialects.postgresql import distinct_on
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from buybuddy.domain.jobs.rules import ACTIVE, DEAD_AFTER_S, STALLED_AFTER_S
 from buybuddy.domain.jobs.tables import Job, JobLimit, JobLog
@@ -20,6 +36,26 @@ SWEEP_LOCK_ID = 0x62756464_0003
 NOW = func.clock_timestamp()
 NEWEST_FIRST = Order("-created_at", (Job.created_at, Job.id), is_descending=True)
 LOG_ORDER = Order("id", (JobLog.id,))
+# Slots are taken and given back a hundred times a second, each time under the lock: one call, composed once.
+LOCK_SLOTS = text("SELECT max_concurrent, current_count, counted_at FROM lock_slots(:class, :type)")
+LOCK_JOB = (
+    select(Job).from_statement(text("SELECT * FROM lock_job(:class, :id)")).execution_options(populate_existing=True)
+)
+
+
+def _build_promotion() -> ReturningUpdate[Job]:
+    job_type = bindparam("job_type", type_=Text)
+    running = select(func.count()).where(Job.type == job_type, Job.status.in_(("queued", "processing")))
+    maximum = select(JobLimit.max_concurrent).where(JobLimit.type == job_type)
+    n_free = func.greatest(maximum.scalar_subquery() - running.scalar_subquery(), 0)
+    waiting = select(Job.id).where(Job.type == job_type, Job.status == "pending").order_by(Job.created_at, Job.id)
+    # Read once: as a plain subquery it may be read again for each row, and then finds the next n_free every time.
+    chosen = waiting.limit(n_free).with_for_update(skip_locked=True).cte("chosen").prefix_with("MATERIALIZED")
+    statement = update(Job).where(Job.id.in_(select(chosen.c.id))).values(status="queued", queued_at=NOW).returning(Job)
+    return statement.execution_options(populate_existing=True)
+
+
+PROMOTE = _build_promotion()
 
 
 @dataclass(frozen=True)
@@ -45,13 +81,7 @@ class QueueHealth(NamedTuple):
 
 async def lock_slots(session: Session, job_type: str) -> Slots:
     """Count what holds a slot of this type; nobody else can take one before this transaction ends."""
-    await session.execute(
-        text("SELECT pg_advisory_xact_lock(:class, hashtext(:type))"), {"class": SLOT_LOCK_CLASS, "type": job_type}
-    )
-    # After the lock, and not in its statement: a statement sees what was committed before it began.
-    running = select(func.count()).where(Job.type == job_type, Job.status.in_(("queued", "processing")))
-    maximum = select(JobLimit.max_concurrent).where(JobLimit.type == job_type)
-    row = (await session.execute(select(maximum.scalar_subquery(), running.scalar_subquery(), NOW))).one()
+    row = (await session.execute(LOCK_SLOTS, {"class": SLOT_LOCK_CLASS, "type": job_type})).one()
     return Slots(max_concurrent=row[0] or 1, current_count=row[1], counted_at=row[2])
 
 
@@ -66,10 +96,11 @@ async def find_by_idempotency_key(session: Session, scope: str) -> Sequence[Job]
     return (await session.scalars(select(Job).where(wanted).order_by(Job.idempotency_key))).all()
 
 
-async def lock_slots_of(session: Session, job_id: uuid.UUID) -> bool:
-    """Lock the slots of a job's type, like lock_slots, without counting them; False when there is no such job."""
-    statement = text("SELECT pg_advisory_xact_lock(:class, hashtext(type)) FROM jobs WHERE id = :id")
-    return (await session.execute(statement, {"class": SLOT_LOCK_CLASS, "id": job_id})).first() is not None
+async def lock_job_with_slots(session: Session, job_id: uuid.UUID) -> Job | None:
+    """Lock the slots of a job's type, then its row, and return it; None when there is no such job."""
+    found = await session.scalars(LOCK_JOB, {"class": SLOT_LOCK_CLASS, "id": job_id})
+    job: Job | None = found.first()
+    return job
 
 
 async def write_locked(session: Session, job: Job, **values: object) -> Job:
@@ -150,14 +181,7 @@ async def list_unwoken(session: Session, awaited: set[uuid.UUID]) -> Sequence[Jo
 
 async def promote_waiting(session: Session, job_type: str) -> Sequence[Job]:
     """Queue the jobs that have waited longest for the slots that are free; the caller holds the slots' lock."""
-    running = select(func.count()).where(Job.type == job_type, Job.status.in_(("queued", "processing")))
-    maximum = select(JobLimit.max_concurrent).where(JobLimit.type == job_type)
-    n_free = func.greatest(maximum.scalar_subquery() - running.scalar_subquery(), 0)
-    waiting = select(Job.id).where(Job.type == job_type, Job.status == "pending").order_by(Job.created_at, Job.id)
-    # Read once: as a plain subquery it may be read again for each row, and then finds the next n_free every time.
-    chosen = waiting.limit(n_free).with_for_update(skip_locked=True).cte("chosen").prefix_with("MATERIALIZED")
-    statement = update(Job).where(Job.id.in_(select(chosen.c.id))).values(status="queued", queued_at=NOW).returning(Job)
-    promoted = (await session.scalars(statement.execution_options(populate_existing=True))).all()
+    promoted = (await session.scalars(PROMOTE, {"job_type": job_type})).all()
     return sorted(promoted, key=lambda job: (job.created_at, job.id))
 
 

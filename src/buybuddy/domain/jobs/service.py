@@ -114,7 +114,7 @@ async def end_cancelled(session: Session, board: JobBoard, job_id: uuid.UUID, at
 
 async def request_cancel(session: Session, board: JobBoard, job_id: uuid.UUID, actor: Actor) -> Job:
     """Cancel a job: at once when it waits, within seconds when it runs. Raises: NotFound, Conflict."""
-    job = await _lock(session, job_id)
+    job = await repository.lock_job_with_slots(session, job_id)
     if job is None:
         raise NotFound("There is no such job.")
     if job.status in TERMINAL:
@@ -131,7 +131,7 @@ async def request_cancel(session: Session, board: JobBoard, job_id: uuid.UUID, a
 
 async def retry_job(session: Session, board: JobBoard, job_id: uuid.UUID, actor: Actor) -> Job:
     """Create a new job with the Spec of one that failed or was cancelled. Raises: NotFound, Conflict, QueueFull."""
-    job = await _lock(session, job_id)
+    job = await repository.lock_job_with_slots(session, job_id)
     if job is None:
         raise NotFound("There is no such job.")
     if job.status not in ("failed", "cancelled"):
@@ -220,13 +220,8 @@ async def end_job(
     await promote(session, board, job.type)
 
 
-async def _lock(session: Session, job_id: uuid.UUID) -> Job | None:
-    """Lock the slots of the job's type, then its row."""
-    return await repository.lock_job(session, job_id) if await repository.lock_slots_of(session, job_id) else None
-
-
 async def _lock_attempt(session: Session, job_id: uuid.UUID, attempt: int) -> Job:
-    job = await _lock(session, job_id)
+    job = await repository.lock_job_with_slots(session, job_id)
     if job is None or job.attempt != attempt or job.status != "processing":
         raise StaleAttempt("This attempt is no longer the running one.")
     return job

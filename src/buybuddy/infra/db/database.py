@@ -9,13 +9,14 @@ import psycopg
 from sqlalchemy import event, func, select, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, DisconnectionError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
-from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
+from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection, QueuePool
 
 from buybuddy.errors import Unavailable
 from buybuddy.infra.db.app_role import TAKE_APP_ROLE
+from buybuddy.infra.db.dropped import is_dropped
 from buybuddy.infra.db.failures import as_error
 from buybuddy.infra.db.outbox import flush_events
 
@@ -38,7 +39,6 @@ class Database:
             pool_size=pool_size,
             max_overflow=pool_size,
             pool_timeout=pool_patience_s,
-            pool_pre_ping=True,
             hide_parameters=True,  # in errors, which are logged: among them are hashes of passwords
             connect_args={
                 "connect_timeout": 5,
@@ -47,6 +47,7 @@ class Database:
         )
         self._pool = cast(QueuePool, self._engine.pool)  # what an async engine has, unless it is told otherwise
         event.listen(self._engine.sync_engine, "connect", _take_app_role)
+        event.listen(self._engine.sync_engine, "checkout", _refuse_dropped)
         self._sessions = async_sessionmaker(self._engine, expire_on_commit=False, autoflush=True)
 
     @asynccontextmanager
@@ -93,6 +94,13 @@ def _take_app_role(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
     cursor.execute(TAKE_APP_ROLE)
     cursor.close()
     connection.commit()
+
+
+def _refuse_dropped(connection: DBAPIConnection, _: ConnectionPoolEntry, __: PoolProxiedConnection) -> None:
+    """Have the pool connect anew when the server was restarted since a connection was last used."""
+    driver_connection = connection.driver_connection
+    if is_dropped(driver_connection):
+        raise DisconnectionError
 
 
 async def database_now(session: Session) -> dt.datetime:

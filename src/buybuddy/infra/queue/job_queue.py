@@ -7,13 +7,16 @@ rows that nobody was woken for.
 import asyncio
 import uuid
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import procrastinate
 import structlog
 from procrastinate.exceptions import ConnectorException
+from psycopg_pool import AsyncConnectionPool
 from sqlalchemy import text
 
 from buybuddy.infra.db import Session
+from buybuddy.infra.db.dropped import refuse_dropped
 
 TASK_NAME = "jobs.run"
 QUEUE_NAME = "jobs"
@@ -24,12 +27,18 @@ SHUTDOWN_GRACE_S = 10.0
 log = structlog.get_logger(__name__)
 
 
+def _open_pool(**options: Any) -> AsyncConnectionPool:
+    """Make procrastinate's pool, but with a check of ours that asks the server nothing."""
+    return AsyncConnectionPool(**{**options, "check": refuse_dropped})
+
+
 class JobQueue:
     """Enqueue from any process; run a worker in one that is made for it."""
 
     def __init__(self, dsn: str) -> None:
         self._dsn = dsn
-        self._app = procrastinate.App(connector=procrastinate.PsycopgConnector(conninfo=dsn, min_size=1, max_size=4))
+        connector = procrastinate.PsycopgConnector(conninfo=dsn, min_size=1, max_size=4, pool_factory=_open_pool)
+        self._app = procrastinate.App(connector=connector)
         # Without `connection=` an entry would escape our transaction, so no task function is ever called directly.
         self._app.configure_task(TASK_NAME, queue=QUEUE_NAME)
         self._worker: asyncio.Task[None] | None = None
