@@ -5,6 +5,7 @@ import contextlib
 import signal
 
 import structlog
+import uvloop
 
 from buybuddy.connections import database_url, open_storage, stage_setup
 from buybuddy.domain.activity import repository as activity
@@ -21,6 +22,7 @@ from buybuddy.infra.queue import JobQueue
 from buybuddy.settings import Settings
 
 SWEEP_INTERVAL_S = 5.0
+LAST_COLLECTION_S = 3.0
 
 log = structlog.get_logger(__name__)
 
@@ -41,7 +43,8 @@ async def run_worker(settings: Settings) -> None:
     living = asyncio.create_task(life.hold())
     working = asyncio.create_task(queue.run_worker(runner.run, concurrency=settings.stage_processes))
     sweeping = asyncio.create_task(_sweep(db, runner))
-    collecting = asyncio.create_task(TrashCollector(db, storage).run())
+    collector = TrashCollector(db, storage)
+    collecting = asyncio.create_task(collector.run())
     log.info("worker.ready", stage_processes=settings.stage_processes)
     asked = asyncio.create_task(stopping.wait())
     await asyncio.wait({living, working, sweeping, collecting, asked}, return_when=asyncio.FIRST_COMPLETED)
@@ -50,6 +53,9 @@ async def run_worker(settings: Settings) -> None:
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task
+    with contextlib.suppress(Unavailable, TimeoutError):  # what the jobs that were stopped leave; others take the rest
+        async with asyncio.timeout(LAST_COLLECTION_S):
+            await collector.empty()
     await executor.close()
     await db.close()
     log.info("worker.stopped")
@@ -71,7 +77,7 @@ async def _sweep(db: Database, runner: JobRunner) -> None:
 def main() -> None:
     settings = Settings()
     configure_logs(settings.log_level)
-    asyncio.run(run_worker(settings))
+    uvloop.run(run_worker(settings))
 
 
 if __name__ == "__main__":

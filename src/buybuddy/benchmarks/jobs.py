@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import uvloop
 from sqlalchemy import func, select
 
 from buybuddy.benchmarks.http_load import percentile
@@ -39,7 +40,7 @@ def run(folder: Path, *, n_jobs: int = 200) -> list[BenchmarkReport]:
     with EmbeddedPostgres(folder) as postgres:
         dsn = postgres.start().url
         upgrade_schema(dsn)
-        waits_ms = asyncio.run(_measure_one_by_one(dsn, n_jobs))
+        waits_ms = uvloop.run(_measure_one_by_one(dsn, n_jobs))
     return [_report("jobs.enqueue_to_running_p95", waits_ms)]
 
 
@@ -52,7 +53,7 @@ def run_at_rate(folder: Path, *, per_second: float = 100.0, seconds: float = 60.
     with EmbeddedPostgres(folder) as postgres:
         dsn = postgres.start().url
         upgrade_schema(dsn)
-        return asyncio.run(_measure_at_rate(dsn, per_second, int(per_second * seconds)))
+        return uvloop.run(_measure_at_rate(dsn, per_second, int(per_second * seconds)))
 
 
 def _report(name: str, waits_ms: list[float]) -> BenchmarkReport:
@@ -161,4 +162,4 @@ async def work(dsn: str) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(work(sys.argv[1]))
+    uvloop.run(work(sys.argv[1]))

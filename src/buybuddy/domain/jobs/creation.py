@@ -40,7 +40,7 @@ async def create_jobs(
     """
     if not new_jobs:
         return []
-    slots = await repository.lock_slots(session, new_jobs[0].type)
+    slots = await repository.lock_slots(session, new_jobs[0].type, n_wanted=len(new_jobs))
     if earlier := await find_earlier(session, key):
         return earlier
     if slots.n_free == 0:
@@ -68,7 +68,7 @@ async def create_follow_up_jobs(session: Session, board: JobBoard, new_jobs: Seq
     """Accept jobs that a finished one calls for: they are never refused, they wait for a slot."""
     if not new_jobs:
         return []
-    slots = await repository.lock_slots(session, new_jobs[0].type)
+    slots = await repository.lock_slots(session, new_jobs[0].type, n_wanted=len(new_jobs))
     return await _insert(session, board, new_jobs, Actor.platform(), slots, None)
 
 

@@ -10,8 +10,10 @@ from sqlalchemy import (
     ColumnElement,
     CursorResult,
     Float,
+    Integer,
     Row,
     Text,
+    Uuid,
     and_,
     bindparam,
     cast,
@@ -36,26 +38,45 @@ SWEEP_LOCK_ID = 0x62756464_0003
 NOW = func.clock_timestamp()
 NEWEST_FIRST = Order("-created_at", (Job.created_at, Job.id), is_descending=True)
 LOG_ORDER = Order("id", (JobLog.id,))
+# The row as it is after a write, and nothing else of the session looked through for it.
+AS_WRITTEN: dict[str, Any] = {"populate_existing": True, "synchronize_session": False}
 # Slots are taken and given back a hundred times a second, each time under the lock: one call, composed once.
-LOCK_SLOTS = text("SELECT max_concurrent, current_count, counted_at FROM lock_slots(:class, :type)")
-LOCK_JOB = (
-    select(Job).from_statement(text("SELECT * FROM lock_job(:class, :id)")).execution_options(populate_existing=True)
-)
+LOCK_SLOTS = text("SELECT max_concurrent, current_count, counted_at FROM lock_slots(:class, :type, :may_share)")
+LOCK_JOB_ROW = text("SELECT * FROM lock_job(:class, :id, :is_shared)")
+LOCK_JOB = select(Job).from_statement(LOCK_JOB_ROW).execution_options(populate_existing=True)
+
+
+def _build_claim() -> ReturningUpdate[Job]:
+    is_due = Job.run_after.is_(None) | (Job.run_after <= NOW)
+    statement = update(Job).where(Job.id == bindparam("job_id", type_=Uuid()), Job.status == "queued", is_due)
+    return statement.values(
+        status="processing",
+        attempt=Job.attempt + 1,
+        heartbeat_at=NOW,
+        worker_no=bindparam("worker", type_=Integer),
+        started_at=func.coalesce(Job.started_at, NOW),
+        progress=0,
+        current_step="starting",
+        remaining_s=None,
+        error_code=None,
+        error_message=None,
+    ).returning(Job)
 
 
 def _build_promotion() -> ReturningUpdate[Job]:
     job_type = bindparam("job_type", type_=Text)
     running = select(func.count()).where(Job.type == job_type, Job.status.in_(("queued", "processing")))
     maximum = select(JobLimit.max_concurrent).where(JobLimit.type == job_type)
-    n_free = func.greatest(maximum.scalar_subquery() - running.scalar_subquery(), 0)
+    at_most = bindparam("at_most", type_=Integer)  # LEAST passes over NULL
+    n_free = func.greatest(func.least(maximum.scalar_subquery() - running.scalar_subquery(), at_most), 0)
     waiting = select(Job.id).where(Job.type == job_type, Job.status == "pending").order_by(Job.created_at, Job.id)
     # Read once: as a plain subquery it may be read again for each row, and then finds the next n_free every time.
     chosen = waiting.limit(n_free).with_for_update(skip_locked=True).cte("chosen").prefix_with("MATERIALIZED")
-    statement = update(Job).where(Job.id.in_(select(chosen.c.id))).values(status="queued", queued_at=NOW).returning(Job)
-    return statement.execution_options(populate_existing=True)
+    return update(Job).where(Job.id.in_(select(chosen.c.id))).values(status="queued", queued_at=NOW).returning(Job)
 
 
-PROMOTE = _build_promotion()
+CLAIM = _build_claim().execution_options(**AS_WRITTEN)
+PROMOTE = _build_promotion().execution_options(**AS_WRITTEN)
 
 
 @dataclass(frozen=True)
@@ -79,9 +100,15 @@ class QueueHealth(NamedTuple):
     n_crashes: int
 
 
-async def lock_slots(session: Session, job_type: str) -> Slots:
-    """Count what holds a slot of this type; nobody else can take one before this transaction ends."""
-    row = (await session.execute(LOCK_SLOTS, {"class": SLOT_LOCK_CLASS, "type": job_type})).one()
+async def lock_slots(session: Session, job_type: str, *, n_wanted: int | None = None) -> Slots:
+    """Count what holds a slot of this type; what is free by it stays free until this transaction ends.
+
+    Args:
+        n_wanted: for 1, others may take slots at the same time as long as there are more free ones than anybody could
+            take. None: nobody else is to take or give back a slot meanwhile.
+    """
+    values = {"class": SLOT_LOCK_CLASS, "type": job_type, "may_share": n_wanted == 1}
+    row = (await session.execute(LOCK_SLOTS, values)).one()
     return Slots(max_concurrent=row[0] or 1, current_count=row[1], counted_at=row[2])
 
 
@@ -96,17 +123,22 @@ async def find_by_idempotency_key(session: Session, scope: str) -> Sequence[Job]
     return (await session.scalars(select(Job).where(wanted).order_by(Job.idempotency_key))).all()
 
 
-async def lock_job_with_slots(session: Session, job_id: uuid.UUID) -> Job | None:
-    """Lock the slots of a job's type, then its row, and return it; None when there is no such job."""
-    found = await session.scalars(LOCK_JOB, {"class": SLOT_LOCK_CLASS, "id": job_id})
-    job: Job | None = found.first()
+async def lock_job_with_slots(session: Session, job_id: uuid.UUID, *, is_shared: bool) -> Job | None:
+    """Lock the slots of a job's type, then its row, and return it; None when there is no such job.
+
+    Args:
+        is_shared: others may give back slots of this type at the same time. Who will lock the slots alone later in
+            this transaction must not share them now: two who did would wait for each other.
+    """
+    values = {"class": SLOT_LOCK_CLASS, "id": job_id, "is_shared": is_shared}
+    job: Job | None = (await session.scalars(LOCK_JOB, values)).first()
     return job
 
 
 async def write_locked(session: Session, job: Job, **values: object) -> Job:
     """Update a job whose row is locked; its object shows the row as it is then."""
     statement = update(Job).where(Job.id == job.id).values(**values).returning(Job)
-    return (await session.scalars(statement.execution_options(populate_existing=True))).one()
+    return (await session.scalars(statement.execution_options(**AS_WRITTEN))).one()
 
 
 async def lock_job(session: Session, job_id: uuid.UUID) -> Job | None:
@@ -118,24 +150,8 @@ async def lock_job(session: Session, job_id: uuid.UUID) -> Job | None:
 
 async def claim(session: Session, job_id: uuid.UUID, worker_no: int | None) -> Job | None:
     """Start the next attempt of a queued job; None when there is nothing to start (any more, or yet)."""
-    return await session.scalar(
-        update(Job)
-        .where(Job.id == job_id, Job.status == "queued", (Job.run_after.is_(None)) | (Job.run_after <= NOW))
-        .values(
-            status="processing",
-            attempt=Job.attempt + 1,
-            heartbeat_at=NOW,
-            worker_no=worker_no,
-            started_at=func.coalesce(Job.started_at, NOW),
-            progress=0,
-            current_step="starting",
-            remaining_s=None,
-            error_code=None,
-            error_message=None,
-        )
-        .returning(Job)
-        .execution_options(populate_existing=True)
-    )
+    job: Job | None = (await session.scalars(CLAIM, {"job_id": job_id, "worker": worker_no})).first()
+    return job
 
 
 async def write_attempt(session: Session, job_id: uuid.UUID, attempt: int, **values: object) -> Job | None:
@@ -145,7 +161,7 @@ async def write_attempt(session: Session, job_id: uuid.UUID, attempt: int, **val
         .where(Job.id == job_id, Job.attempt == attempt, Job.status == "processing")
         .values(**values)
         .returning(Job)
-        .execution_options(populate_existing=True)
+        .execution_options(**AS_WRITTEN)
     )
 
 
@@ -179,9 +195,9 @@ async def list_unwoken(session: Session, awaited: set[uuid.UUID]) -> Sequence[Jo
     return (await session.scalars(statement.with_for_update(skip_locked=True).limit(100))).all()
 
 
-async def promote_waiting(session: Session, job_type: str) -> Sequence[Job]:
+async def promote_waiting(session: Session, job_type: str, at_most: int | None = None) -> Sequence[Job]:
     """Queue the jobs that have waited longest for the slots that are free; the caller holds the slots' lock."""
-    promoted = (await session.scalars(PROMOTE, {"job_type": job_type})).all()
+    promoted = (await session.scalars(PROMOTE, {"job_type": job_type, "at_most": at_most})).all()
     return sorted(promoted, key=lambda job: (job.created_at, job.id))
 
 

@@ -75,7 +75,7 @@ async def complete(
         completed_at=NOW,
     )
     await tell(session, board, job)
-    await promote(session, board, job.type)
+    await promote(session, board, job.type, at_most=1)
     return job
 
 
@@ -114,7 +114,7 @@ async def end_cancelled(session: Session, board: JobBoard, job_id: uuid.UUID, at
 
 async def request_cancel(session: Session, board: JobBoard, job_id: uuid.UUID, actor: Actor) -> Job:
     """Cancel a job: at once when it waits, within seconds when it runs. Raises: NotFound, Conflict."""
-    job = await repository.lock_job_with_slots(session, job_id)
+    job = await repository.lock_job_with_slots(session, job_id, is_shared=True)
     if job is None:
         raise NotFound("There is no such job.")
     if job.status in TERMINAL:
@@ -131,7 +131,7 @@ async def request_cancel(session: Session, board: JobBoard, job_id: uuid.UUID, a
 
 async def retry_job(session: Session, board: JobBoard, job_id: uuid.UUID, actor: Actor) -> Job:
     """Create a new job with the Spec of one that failed or was cancelled. Raises: NotFound, Conflict, QueueFull."""
-    job = await repository.lock_job_with_slots(session, job_id)
+    job = await repository.lock_job_with_slots(session, job_id, is_shared=False)  # a new one is made
     if job is None:
         raise NotFound("There is no such job.")
     if job.status not in ("failed", "cancelled"):
@@ -162,9 +162,9 @@ async def get_job(session: Session, job_id: uuid.UUID) -> Job:
     return job
 
 
-async def promote(session: Session, board: JobBoard, job_type: str) -> None:
+async def promote(session: Session, board: JobBoard, job_type: str, at_most: int | None = None) -> None:
     """Give free slots to the jobs that have waited longest; the caller holds the slots' lock."""
-    for job in await repository.promote_waiting(session, job_type):
+    for job in await repository.promote_waiting(session, job_type, at_most):
         await tell(session, board, job)
         await board.queue.enqueue(session, job.id, priority=priority_of(job.type))
 
@@ -205,7 +205,7 @@ async def requeue(
 async def end_job(
     session: Session, board: JobBoard, job: Job, status: str, code: str | None, detail: str | None
 ) -> None:
-    """End a locked job, and give its slot to the next."""
+    """End a locked job, and give its slot to the next: that one only, since others may do so at the same time."""
     await repository.write_locked(
         session,
         job,
@@ -217,11 +217,11 @@ async def end_job(
         completed_at=NOW,
     )
     await tell(session, board, job)
-    await promote(session, board, job.type)
+    await promote(session, board, job.type, at_most=1)
 
 
 async def _lock_attempt(session: Session, job_id: uuid.UUID, attempt: int) -> Job:
-    job = await repository.lock_job_with_slots(session, job_id)
+    job = await repository.lock_job_with_slots(session, job_id, is_shared=True)
     if job is None or job.attempt != attempt or job.status != "processing":
         raise StaleAttempt("This attempt is no longer the running one.")
     return job

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import procrastinate
+import psycopg
 import structlog
 from procrastinate.exceptions import ConnectorException
 from psycopg_pool import AsyncConnectionPool
@@ -28,8 +29,12 @@ log = structlog.get_logger(__name__)
 
 
 def _open_pool(**options: Any) -> AsyncConnectionPool:
-    """Make procrastinate's pool, but with a check of ours that asks the server nothing."""
-    return AsyncConnectionPool(**{**options, "check": refuse_dropped})
+    """Make procrastinate's pool: each of its calls is one statement, and a check of ours asks the server nothing."""
+    return AsyncConnectionPool(**{**options, "check": refuse_dropped, "configure": _commit_each_statement})
+
+
+async def _commit_each_statement(connection: psycopg.AsyncConnection[Any]) -> None:
+    await connection.set_autocommit(True)
 
 
 class JobQueue:
