@@ -181,7 +181,7 @@ async def _search(
             return ProductPage(slice_of(rows, ORDERS[sort], window, count), terms.corrected)
     rows = await reader.rows(narrow_sql(shape), values)
     counted = rows[0] if rows else (await reader.rows(narrow_count_sql(shape), values))[0]
-    count = Count(min(counted.n, narrow_up_to(ORDERS[sort])), counted.is_whole)
+    count = Count(min(counted.n, narrow_up_to(ORDERS[sort], shape.has_offset)), counted.is_whole)
     if not count.is_exact:
         rows = await reader.rows(walk_sql(shape), values)
         if len(rows) <= window.limit:

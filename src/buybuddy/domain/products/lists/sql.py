@@ -39,7 +39,8 @@ from buybuddy.infra.db.prepared import sql_of
 from buybuddy.infra.db.tallies import tally_of
 
 NARROW_UP_TO = 20_000
-NARROW_BY_NAME_UP_TO = 60_000  # a word's hits lie side by side in the order of names: walking would miss them
+# By name a word's hits lie side by side, and a page by number may lie deep: a walk would meet too few, or too late.
+NARROW_WHERE_NO_WALK_UP_TO = 60_000
 NARROW_CODES_UP_TO = 2_000
 WALKED_AT_MOST = 20_000
 TRIED_FIRST_AT_MOST = 10_000  # rows of a walk that saves the collecting
@@ -86,9 +87,10 @@ class Shape:
     limit: int = 50
 
 
-def narrow_up_to(order: Order) -> int:
+def narrow_up_to(order: Order, has_offset: bool) -> int:
     """Return how many hits are collected before a search counts as broad."""
-    return NARROW_BY_NAME_UP_TO if order.columns[0].key in ("name_key", "brand_key") else NARROW_UP_TO
+    is_by_name = order.columns[0].key in ("name_key", "brand_key")
+    return NARROW_WHERE_NO_WALK_UP_TO if is_by_name or has_offset else NARROW_UP_TO
 
 
 @lru_cache(1024)
@@ -185,7 +187,7 @@ class Collected:
 
 def _collect(shape: Shape, order: Order) -> Collected:
     keys = [column.label(column.key) for column in order.columns]
-    filters, narrow = filter_conditions(shape), literal_column(str(narrow_up_to(order)), Integer)
+    filters, narrow = filter_conditions(shape), literal_column(str(narrow_up_to(order, shape.has_offset)), Integer)
     conditions = [*filters, *_word_conditions(shape), *([] if shape.is_either else _code_conditions(shape))]
     by_words = _cte(select(*keys).where(*conditions).limit(narrow + literal_column("1", Integer)), "by_words")
     n_by_words = _count_of(by_words)
