@@ -1,10 +1,12 @@
 """The API as a program meets it: bad input is refused with its reason, edits do not overwrite each other."""
 
+import io
 import uuid
 from collections.abc import AsyncIterator
 
 import httpx
 import pytest
+from PIL import Image
 
 from buybuddy.connections import database_url
 from buybuddy.domain.products import repository
@@ -34,6 +36,15 @@ async def product(platform: RunningPlatform) -> AsyncIterator[uuid.UUID]:
         await repository.add_barcode(session, row.id, "4006381333931")
     yield row.id
     await db.close()
+
+
+async def test_a_picture_that_unpacks_to_gigabytes_is_refused_by_its_size(http: httpx.AsyncClient) -> None:
+    packed = io.BytesIO()
+    Image.new("1", (40_000, 40_000)).save(packed, "PNG")
+    assert len(packed.getvalue()) < 1_000_000
+    answer = await http.post("/search", files={"photo": ("photo.png", packed.getvalue())})
+    assert (answer.status_code, answer.json()["code"]) == (422, "UNREADABLE_MEDIA")
+    assert "megapixels" in answer.json()["detail"]
 
 
 @pytest.mark.parametrize(("junk", "status"), [(b"", 422), (b"\xff\xd8\xff not a picture", 422), (b"<svg/>", 422)])
