@@ -214,7 +214,8 @@ async def test_a_search_of_dense_hits_is_walked_and_finds_the_same(db: Database,
         " SELECT gen_random_uuid(), :word || ' ' || md5(g::text), md5((g % 50)::text), 'ready', g % 7"
         " FROM generate_series(1, :n) g"
     )
-    async with db.transaction() as session:
+    async with db.transaction() as session:  # older rows of other tests would lie before these in the orders by time
+        await session.execute(text("TRUNCATE products, tallies CASCADE"))
         await session.execute(text(made), {"word": word, "n": n})
     async with await psycopg.AsyncConnection.connect(dsn, autocommit=True) as owner:
         await owner.execute("ANALYZE products")
