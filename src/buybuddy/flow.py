@@ -7,7 +7,6 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from buybuddy.domain.collaboration import sweeping as collaboration
 from buybuddy.domain.collaboration.notifications.service import notify
-from buybuddy.domain.embeddings import service as embeddings
 from buybuddy.domain.jobs.batches import BatchStep
 from buybuddy.domain.jobs.board import JobBoard
 from buybuddy.domain.jobs.tables import Job
@@ -15,6 +14,7 @@ from buybuddy.domain.products import service as products
 from buybuddy.domain.products.bulk import service as bulk
 from buybuddy.domain.products.imports import apply as import_apply
 from buybuddy.domain.products.imports import service as imports
+from buybuddy.domain.vectors import service as vectors
 from buybuddy.domain.videos import service as videos
 from buybuddy.errors import StageFailed
 from buybuddy.infra.db import Session, Subject
@@ -44,9 +44,9 @@ def build_apply_result(board: JobBoard, storage: ObjectStorage) -> Callable[[Ses
         if isinstance(result, SegmentVideoResult):
             entry = await products.apply_segmentation(session, job, result)
             subject = Subject("product", entry.product.id, products.product_label(entry.product))
-            await embeddings.embed_new_images(session, board, entry.new_images, subject, job.id)
+            await vectors.embed_new_images(session, board, entry.new_images, subject, job.id)
         elif isinstance(result, EmbedImagesResult):
-            await embeddings.apply_embeddings(session, storage, job, result)
+            await vectors.apply_embeddings(session, storage, job, result)
         elif isinstance(result, BatchResult):
             return  # each batch has written its own part
         else:

@@ -85,13 +85,19 @@ class ProductBarcode(Base, CreatedAt):
 
 
 class ProductImage(Base, CreatedAt):
-    """A picture of a product, with where it came from: video and second, or parent image and recipe."""
+    """A picture of a product, with where it came from: video and second, parent image and recipe, or photo.
+
+    Columns:
+        photo_id: the photo of the pool that it is; the objects then are the photo's, and stay when the image goes.
+    """
 
     __tablename__ = "product_images"
     __table_args__ = (
         CheckConstraint("image_type IN ('synthetic','real','augmented')", name="image_type"),
         CheckConstraint("source IN ('video_frame','matching','augmentation','upload')", name="source"),
+        CheckConstraint("(source = 'matching') = (photo_id IS NOT NULL)", name="matched_has_photo"),
         Index("uq_product_images_frame", "video_id", "frame_index", unique=True),
+        Index("uq_product_images_photo", "photo_id", unique=True, postgresql_where=text("photo_id IS NOT NULL")),
         Index("ix_product_images_product", "product_id", "image_type", "frame_index", "id"),
     )
 
@@ -102,6 +108,7 @@ class ProductImage(Base, CreatedAt):
         ForeignKey("product_images.id", ondelete="SET NULL"), index=True
     )
     job_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey(Job.id, ondelete="SET NULL"), index=True)
+    photo_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("real_images.id", ondelete="CASCADE"))
     image_type: Mapped[str]
     source: Mapped[str]
     storage_key: Mapped[str] = mapped_column(unique=True)

@@ -5,9 +5,9 @@ import time
 
 import structlog
 
-from buybuddy.domain.embeddings import repository as embeddings_repository
 from buybuddy.domain.products import repository as products_repository
 from buybuddy.domain.search.schemas import SearchEncoder, SearchOut, SearchResult
+from buybuddy.domain.vectors import repository as vectors_repository
 from buybuddy.errors import StageFailed, Unavailable
 from buybuddy.infra.db import Session, new_id, throw_away
 from buybuddy.infra.http import Platform
@@ -33,9 +33,9 @@ async def search_by_photo(platform: Platform, photo: bytes, k: int) -> SearchOut
     started_s = time.monotonic()
     query = await _embed(platform, photo)
     async with platform.db.transaction() as session:
-        encoder = await embeddings_repository.find_encoder(session, query.encoder)
-        matches = await embeddings_repository.rank_products(session, encoder.id, query.vectors, k) if encoder else []
-        n_vectors = await embeddings_repository.count_embeddings(session, encoder.id) if encoder else 0
+        encoder = await vectors_repository.find_encoder(session, query.encoder)
+        matches = await vectors_repository.rank_products(session, encoder.id, query.vectors, k) if encoder else []
+        n_vectors = await vectors_repository.count_embeddings(session, encoder.id) if encoder else 0
         results = await _describe(session, matches, platform)
     return SearchOut(
         results=results,
@@ -73,7 +73,7 @@ async def _embed(platform: Platform, photo: bytes) -> EmbedQueryResult:
 
 
 async def _describe(
-    session: Session, matches: list[embeddings_repository.ProductMatch], platform: Platform
+    session: Session, matches: list[vectors_repository.ProductMatch], platform: Platform
 ) -> list[SearchResult]:
     product_ids = [match.product_id for match in matches]
     products = await products_repository.products_by_id(session, product_ids)

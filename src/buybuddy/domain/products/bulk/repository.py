@@ -73,10 +73,12 @@ async def write_changes(session: Session, changes: Mapping[uuid.UUID, Mapping[st
 
 
 async def throw_away_images(session: Session, product_ids: Sequence[uuid.UUID]) -> None:
-    """Have every object of the products' images removed after this transaction."""
+    """Have every object of the products' images removed after this transaction, but for those that are photos'."""
     keys = union_all(
         *(
-            select(key).where(ProductImage.product_id.in_(product_ids), key.is_not(None))
+            select(key).where(
+                ProductImage.product_id.in_(product_ids), ProductImage.photo_id.is_(None), key.is_not(None)
+            )
             for key in (ProductImage.storage_key, ProductImage.matte_key, ProductImage.thumbnail_key)
         )
     )

@@ -28,9 +28,10 @@ async def remove_image(
     await check_lock(session, "product", product_id, actor, lock_token)
     videos = await videos_repository.lock_by_product(session, product_id)  # first: as when a video is taken in
     product, image = await _lock(session, product_id, image_id, version, actor, lock_token)
-    for key in (image.storage_key, image.matte_key, image.thumbnail_key):
-        if key is not None:
-            throw_away(session, key)
+    if image.photo_id is None:  # a photo goes back into the pool, with its objects
+        for key in (image.storage_key, image.matte_key, image.thumbnail_key):
+            if key is not None:
+                throw_away(session, key)
     await session.delete(image)
     await session.flush()
     if product.primary_image_id == image_id:

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from buybuddy.domain.embeddings import repository
 from buybuddy.domain.jobs.board import JobBoard
 from buybuddy.domain.jobs.creation import NewJob, create_follow_up_jobs
 from buybuddy.domain.jobs.tables import Job
 from buybuddy.domain.products.tables import ProductImage
+from buybuddy.domain.vectors import repository
 from buybuddy.errors import StageFailed
 from buybuddy.infra.db import Session, Subject, new_id, throw_away
 from buybuddy.infra.storage import ObjectStorage, object_key

@@ -7,8 +7,8 @@ from typing import NamedTuple
 from sqlalchemy import func, select, text
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from buybuddy.domain.embeddings.tables import Encoder, ImageEmbedding
 from buybuddy.domain.products.tables import ProductImage
+from buybuddy.domain.vectors.tables import Encoder, ImageEmbedding
 from buybuddy.infra.db import Session
 from buybuddy.stages.specs import EncoderIdentity
 

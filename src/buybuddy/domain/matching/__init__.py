@@ -1,0 +1,1 @@
+"""Which photo shows which product: candidates, people's decisions, and what helps them decide."""

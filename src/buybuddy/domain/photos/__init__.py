@@ -1,0 +1,1 @@
+"""Photos from stores: the pool that people match with products."""

@@ -1,0 +1,295 @@
+"""Photos from stores, their vectors, and what is decided about them"""
+
+import pgvector.sqlalchemy
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects import postgresql
+
+revision = "0012"
+down_revision = "0011"
+branch_labels = None
+depends_on = None
+
+# A real image that goes, with its product or alone, leaves its photo in the pool, and nothing says that it was matched.
+RETURN_PHOTOS = """
+CREATE FUNCTION return_photos() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM removed WHERE photo_id IS NOT NULL) THEN RETURN NULL; END IF;
+    DELETE FROM match_decisions d USING removed i
+    WHERE d.photo_id = i.photo_id AND d.product_id = i.product_id AND d.decision = 'approved';
+    UPDATE real_images r SET status = 'unassigned', product_id = NULL FROM removed i
+    WHERE r.id = i.photo_id AND r.status = 'assigned';
+    RETURN NULL;
+END $$
+"""
+# The foreign key alone would leave an assigned photo without a product, which no photo may be.
+RETURN_PHOTO = """
+CREATE FUNCTION return_photo() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    NEW.status = 'unassigned';
+    RETURN NEW;
+END $$
+"""
+OPEN_VECTORS = """
+CREATE FUNCTION open_photo_vectors() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE photo_embeddings e SET is_open = (a.status = 'unassigned')
+    FROM after_it a JOIN before_it b ON b.id = a.id
+    WHERE a.status <> b.status AND e.photo_id = a.id AND e.is_open <> (a.status = 'unassigned');
+    RETURN NULL;
+END $$
+"""
+
+
+def upgrade() -> None:
+    op.create_table(
+        "matching_settings",
+        sa.Column("id", sa.Integer(), server_default="1", nullable=False),
+        sa.Column("ready_after", sa.Integer(), server_default="3", nullable=False),
+        sa.Column("is_automatic", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.Column("precision_target", sa.Float(precision=53), server_default="0.99", nullable=False),
+        sa.Column("audit_share", sa.Float(precision=53), server_default="0.1", nullable=False),
+        sa.CheckConstraint("audit_share BETWEEN 0.01 AND 1", name=op.f("ck_matching_settings_audit_share")),
+        sa.CheckConstraint("id = 1", name=op.f("ck_matching_settings_one_row")),
+        sa.CheckConstraint(
+            "precision_target BETWEEN 0.5 AND 0.9999", name=op.f("ck_matching_settings_precision_target")
+        ),
+        sa.CheckConstraint("ready_after BETWEEN 1 AND 1000", name=op.f("ck_matching_settings_ready_after")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_matching_settings")),
+    )
+    op.create_table(
+        "photo_imports",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("label", sa.String(), nullable=False),
+        sa.Column("source", sa.String(), nullable=False),
+        sa.Column("created_by", sa.Uuid(), nullable=True),
+        sa.Column("created_by_name", sa.String(), nullable=False),
+        sa.Column("n_new", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("n_known", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("n_refused", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["created_by"], ["users.id"], name=op.f("fk_photo_imports_created_by"), ondelete="SET NULL"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_photo_imports")),
+    )
+    op.create_index(op.f("ix_photo_imports_created_by"), "photo_imports", ["created_by"])
+    op.create_table(
+        "matching_queue",
+        sa.Column("product_id", sa.Uuid(), nullable=False),
+        sa.Column("n_candidates", sa.Integer(), nullable=False),
+        sa.Column("expected_matches", sa.Float(precision=53), nullable=False),
+        sa.Column("best_similarity", sa.Float(precision=53), nullable=True),
+        sa.Column(
+            "counted_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+        ),
+        sa.ForeignKeyConstraint(
+            ["product_id"], ["products.id"], name=op.f("fk_matching_queue_product_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("product_id", name=op.f("pk_matching_queue")),
+    )
+    op.create_index(
+        "ix_matching_queue_gain", "matching_queue", [sa.literal_column("expected_matches DESC"), "product_id"]
+    )
+    op.create_table(
+        "photo_import_problems",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
+        sa.Column("import_id", sa.Uuid(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("reason", sa.String(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["import_id"], ["photo_imports.id"], name=op.f("fk_photo_import_problems_import_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_photo_import_problems")),
+    )
+    op.create_index("ix_photo_import_problems_import", "photo_import_problems", ["import_id", "id"])
+    op.create_table(
+        "real_images",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("import_id", sa.Uuid(), nullable=True),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("source", sa.String(), nullable=False),
+        sa.Column("external_id", sa.String(), nullable=True),
+        sa.Column("captured_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("barcode", sa.String(), nullable=True),
+        sa.Column("barcodes_seen", postgresql.ARRAY(sa.Text()), server_default="{}", nullable=False),
+        sa.Column("storage_key", sa.String(), nullable=False),
+        sa.Column("thumbnail_key", sa.String(), nullable=True),
+        sa.Column("sha256", sa.String(), nullable=False),
+        sa.Column("size_bytes", sa.BigInteger(), nullable=False),
+        sa.Column("width_px", sa.Integer(), nullable=True),
+        sa.Column("height_px", sa.Integer(), nullable=True),
+        sa.Column("phash", sa.BigInteger(), nullable=True),
+        sa.Column("group_id", sa.Uuid(), nullable=False),
+        sa.Column("status", sa.String(), nullable=False),
+        sa.Column("product_id", sa.Uuid(), nullable=True),
+        sa.Column("read_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("problem", sa.String(), nullable=True),
+        sa.Column("updated_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("version", sa.Integer(), server_default="1", nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.CheckConstraint(
+            "(status = 'assigned') = (product_id IS NOT NULL)", name=op.f("ck_real_images_assigned_has_product")
+        ),
+        sa.CheckConstraint("status IN ('unassigned','assigned','discarded')", name=op.f("ck_real_images_status")),
+        sa.ForeignKeyConstraint(
+            ["import_id"], ["photo_imports.id"], name=op.f("fk_real_images_import_id"), ondelete="SET NULL"
+        ),
+        sa.ForeignKeyConstraint(
+            ["product_id"], ["products.id"], name=op.f("fk_real_images_product_id"), ondelete="SET NULL"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_real_images")),
+        sa.UniqueConstraint("sha256", name=op.f("uq_real_images_sha256")),
+        sa.UniqueConstraint("storage_key", name=op.f("uq_real_images_storage_key")),
+    )
+    op.create_index("ix_real_images_barcode", "real_images", ["barcode"])
+    op.create_index("ix_real_images_barcodes_seen", "real_images", ["barcodes_seen"], postgresql_using="gin")
+    op.create_index("ix_real_images_created_at", "real_images", ["created_at", "id"])
+    op.create_index("ix_real_images_group", "real_images", ["group_id"])
+    op.create_index(op.f("ix_real_images_import_id"), "real_images", ["import_id"])
+    op.create_index("ix_real_images_name", "real_images", [sa.literal_column("md5(name)")])
+    op.create_index("ix_real_images_phash_0", "real_images", [sa.literal_column("((phash >> 0) & 65535)")])
+    op.create_index("ix_real_images_phash_1", "real_images", [sa.literal_column("((phash >> 16) & 65535)")])
+    op.create_index("ix_real_images_phash_2", "real_images", [sa.literal_column("((phash >> 32) & 65535)")])
+    op.create_index("ix_real_images_phash_3", "real_images", [sa.literal_column("((phash >> 48) & 65535)")])
+    op.create_index("ix_real_images_product", "real_images", ["product_id", "created_at", "id"])
+    op.create_index("ix_real_images_source_created", "real_images", ["source", "created_at", "id"])
+    op.create_index("ix_real_images_status_created", "real_images", ["status", "created_at", "id"])
+    op.create_index("uq_real_images_external", "real_images", ["source", "external_id"], unique=True)
+    op.create_table(
+        "match_audits",
+        sa.Column("product_id", sa.Uuid(), nullable=False),
+        sa.Column("photo_id", sa.Uuid(), nullable=False),
+        sa.Column("is_right", sa.Boolean(), nullable=True),
+        sa.Column("user_id", sa.Uuid(), nullable=True),
+        sa.Column("drawn_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
+        sa.Column("answered_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["photo_id"], ["real_images.id"], name=op.f("fk_match_audits_photo_id"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["product_id"], ["products.id"], name=op.f("fk_match_audits_product_id"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_match_audits_user_id"), ondelete="SET NULL"),
+        sa.PrimaryKeyConstraint("product_id", "photo_id", name=op.f("pk_match_audits")),
+    )
+    op.create_index("ix_match_audits_open", "match_audits", ["drawn_at"], postgresql_where=sa.text("is_right IS NULL"))
+    op.create_index(op.f("ix_match_audits_photo_id"), "match_audits", ["photo_id"])
+    op.create_table(
+        "match_decisions",
+        sa.Column("product_id", sa.Uuid(), nullable=False),
+        sa.Column("photo_id", sa.Uuid(), nullable=False),
+        sa.Column("decision", sa.String(), nullable=False),
+        sa.Column("similarity", sa.Float(precision=53), nullable=True),
+        sa.Column("margin", sa.Float(precision=53), nullable=True),
+        sa.Column("tier", sa.String(), nullable=False),
+        sa.Column("origin", sa.String(), server_default="person", nullable=False),
+        sa.Column("encoder_id", sa.Uuid(), nullable=True),
+        sa.Column("user_id", sa.Uuid(), nullable=True),
+        sa.Column("user_name", sa.String(), nullable=False),
+        sa.Column(
+            "decided_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+        ),
+        sa.CheckConstraint("decision IN ('approved','rejected','skipped')", name=op.f("ck_match_decisions_decision")),
+        sa.CheckConstraint("origin IN ('person','automatic','import')", name=op.f("ck_match_decisions_origin")),
+        sa.CheckConstraint("tier IN ('both','barcode','similarity')", name=op.f("ck_match_decisions_tier")),
+        sa.ForeignKeyConstraint(
+            ["encoder_id"], ["encoders.id"], name=op.f("fk_match_decisions_encoder_id"), ondelete="SET NULL"
+        ),
+        sa.ForeignKeyConstraint(
+            ["photo_id"], ["real_images.id"], name=op.f("fk_match_decisions_photo_id"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["product_id"], ["products.id"], name=op.f("fk_match_decisions_product_id"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["user_id"], ["users.id"], name=op.f("fk_match_decisions_user_id"), ondelete="SET NULL"
+        ),
+        sa.PrimaryKeyConstraint("product_id", "photo_id", name=op.f("pk_match_decisions")),
+    )
+    op.create_index("ix_match_decisions_decided", "match_decisions", ["decided_at", "product_id", "photo_id"])
+    op.create_index("ix_match_decisions_photo", "match_decisions", ["photo_id"])
+    op.create_index("ix_match_decisions_user", "match_decisions", ["user_id", "decided_at"])
+    op.create_index(
+        "uq_match_decisions_approved",
+        "match_decisions",
+        ["photo_id"],
+        unique=True,
+        postgresql_where=sa.text("decision = 'approved'"),
+    )
+    op.create_table(
+        "match_suggestions",
+        sa.Column("photo_id", sa.Uuid(), nullable=False),
+        sa.Column("product_id", sa.Uuid(), nullable=False),
+        sa.Column("encoder_id", sa.Uuid(), nullable=False),
+        sa.Column("similarity", sa.Float(precision=53), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["encoder_id"], ["encoders.id"], name=op.f("fk_match_suggestions_encoder_id"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["photo_id"], ["real_images.id"], name=op.f("fk_match_suggestions_photo_id"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["product_id"], ["products.id"], name=op.f("fk_match_suggestions_product_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("photo_id", "product_id", name=op.f("pk_match_suggestions")),
+    )
+    op.create_index("ix_match_suggestions_product", "match_suggestions", ["product_id", "similarity"])
+    op.create_table(
+        "photo_embeddings",
+        sa.Column("encoder_id", sa.Uuid(), nullable=False),
+        sa.Column("photo_id", sa.Uuid(), nullable=False),
+        sa.Column("embedding", pgvector.sqlalchemy.vector.VECTOR(), nullable=False),
+        sa.Column("is_open", sa.Boolean(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["encoder_id"], ["encoders.id"], name=op.f("fk_photo_embeddings_encoder_id"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["photo_id"], ["real_images.id"], name=op.f("fk_photo_embeddings_photo_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("encoder_id", "photo_id", name=op.f("pk_photo_embeddings")),
+    )
+    op.create_index(op.f("ix_photo_embeddings_photo_id"), "photo_embeddings", ["photo_id"])
+    op.add_column("encoders", sa.Column("is_serving", sa.Boolean(), server_default=sa.text("false"), nullable=False))
+    op.create_index(
+        "uq_encoders_serving", "encoders", ["is_serving"], unique=True, postgresql_where=sa.text("is_serving")
+    )
+    op.add_column("product_images", sa.Column("photo_id", sa.Uuid(), nullable=True))
+    op.create_index(
+        "uq_product_images_photo",
+        "product_images",
+        ["photo_id"],
+        unique=True,
+        postgresql_where=sa.text("photo_id IS NOT NULL"),
+    )
+    op.create_foreign_key(
+        op.f("fk_product_images_photo_id"), "product_images", "real_images", ["photo_id"], ["id"], ondelete="CASCADE"
+    )
+    op.create_check_constraint(
+        op.f("ck_product_images_matched_has_photo"), "product_images", "(source = 'matching') = (photo_id IS NOT NULL)"
+    )
+    op.execute("INSERT INTO matching_settings (id) VALUES (1)")
+    op.execute(
+        "UPDATE encoders SET is_serving = true WHERE id = (SELECT id FROM encoders ORDER BY created_at DESC LIMIT 1)"
+    )
+    for function in (RETURN_PHOTOS, RETURN_PHOTO, OPEN_VECTORS):
+        op.execute(sa.text(function.replace(":", "\\:")))
+    op.execute(
+        "CREATE TRIGGER return_photos AFTER DELETE ON product_images REFERENCING OLD TABLE AS removed"
+        " FOR EACH STATEMENT EXECUTE FUNCTION return_photos()"
+    )
+    op.execute(
+        "CREATE TRIGGER return_photo BEFORE UPDATE ON real_images FOR EACH ROW"
+        " WHEN (NEW.product_id IS NULL AND NEW.status = 'assigned') EXECUTE FUNCTION return_photo()"
+    )
+    op.execute(
+        "CREATE TRIGGER open_photo_vectors AFTER UPDATE ON real_images REFERENCING OLD TABLE AS before_it"
+        " NEW TABLE AS after_it FOR EACH STATEMENT EXECUTE FUNCTION open_photo_vectors()"
+    )
+    op.execute("CREATE TRIGGER touch BEFORE UPDATE ON real_images FOR EACH ROW EXECUTE FUNCTION touch_row()")
+
+
+def downgrade() -> None:
+    raise NotImplementedError("Older programs run on this schema as it is.")
