@@ -21,7 +21,9 @@ EVENT_CHANNEL = "buybuddy_events"
 AUDIENCE = "audience_user_id"  # in a payload: the one user whose streams are told
 EVENT_LOCK_ID = 0x62756464_0001
 
-Topic = Literal["job", "video", "product", "dataset", "lock", "presence", "notification", "account", "activity"]
+Topic = Literal[
+    "job", "video", "product", "photo", "matching", "dataset", "lock", "presence", "notification", "account", "activity"
+]  # fmt: skip
 EMIT = text("SELECT emit_events(:lock, :channel, CAST(:events AS jsonb))")
 
 
