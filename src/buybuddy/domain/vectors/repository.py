@@ -4,13 +4,19 @@ import uuid
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from sqlalchemy import func, select, text
+import numpy as np
+import numpy.typing as npt
+from sqlalchemy import exists, func, select, text
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from buybuddy.domain.products.tables import ProductImage
 from buybuddy.domain.vectors.tables import Encoder, ImageEmbedding
 from buybuddy.infra.db import Session
 from buybuddy.stages.specs import EncoderIdentity
+
+FloatArray = npt.NDArray[np.float32]
+
+MOST_VIEWS = 128  # of a product, that candidates are compared with
 
 
 class ProductMatch(NamedTuple):
@@ -19,6 +25,14 @@ class ProductMatch(NamedTuple):
     product_id: uuid.UUID
     image_id: uuid.UUID
     similarity: float
+
+
+ONE_ENCODER_AT_A_TIME = text("SELECT pg_advisory_xact_lock(hashtextextended('encoders', 0))")
+
+
+async def find_serving(session: Session) -> Encoder | None:
+    """Return the encoder whose vectors answers are made from; None before the first picture was embedded."""
+    return await session.scalar(select(Encoder).where(Encoder.is_serving))
 
 
 async def find_encoder(session: Session, identity: EncoderIdentity) -> Encoder | None:
@@ -32,7 +46,12 @@ async def find_encoder(session: Session, identity: EncoderIdentity) -> Encoder |
 
 
 async def get_or_add_encoder(session: Session, identity: EncoderIdentity) -> Encoder:
-    statement = upsert(Encoder).values(**identity.model_dump())
+    """Return an encoder's row; a new one gets graphs of its own by a trigger, and the first of all serves."""
+    encoder = await find_encoder(session, identity)
+    if encoder is not None:
+        return encoder
+    await session.execute(ONE_ENCODER_AT_A_TIME)
+    statement = upsert(Encoder).values(**identity.model_dump(), is_serving=~exists().where(Encoder.is_serving))
     await session.execute(statement.on_conflict_do_nothing(index_elements=["name", "weights_sha256", "preprocessing"]))
     encoder = await find_encoder(session, identity)
     if encoder is None:
@@ -51,6 +70,49 @@ async def add_embeddings(
     statement = upsert(ImageEmbedding).on_conflict_do_nothing(index_elements=["encoder_id", "image_id"])
     rows = [{"encoder_id": encoder_id, "image_id": image_id, "embedding": vector} for image_id, vector in embeddings]
     await session.execute(statement, rows)
+
+
+async def photos_by_status(session: Session, photo_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, str]:
+    """Return which of the photos are still there, with their status, none of which changes before the commit."""
+    rows = await session.execute(
+        select(Photo.id, Photo.status).where(Photo.id.in_(photo_ids)).order_by(Photo.id).with_for_update(read=True)
+    )
+    return {row.id: row.status for row in rows}
+
+
+async def add_photo_embeddings(
+    session: Session, encoder_id: uuid.UUID, embeddings: Sequence[tuple[uuid.UUID, list[float], bool]]
+) -> None:
+    """Keep vectors of photos; the last value of each says whether the photo is open."""
+    statement = upsert(PhotoEmbedding).on_conflict_do_nothing(index_elements=["encoder_id", "photo_id"])
+    rows = [
+        {"encoder_id": encoder_id, "photo_id": photo_id, "embedding": vector, "is_open": is_open}
+        for photo_id, vector, is_open in embeddings
+    ]
+    await session.execute(statement, rows)
+
+
+async def views_of_product(session: Session, encoder_id: uuid.UUID, product_id: uuid.UUID) -> FloatArray:
+    """Return the vectors that a product is known by: its frames and uploads, and the photos matched with it.
+
+    Returns: (n, dim) float32 unit rows, at most MOST_VIEWS; (0, 0) when it has none.
+    """
+    of_images = (
+        select(ImageEmbedding.embedding)
+        .join(ProductImage, ProductImage.id == ImageEmbedding.image_id)
+        .where(ImageEmbedding.encoder_id == encoder_id, ProductImage.product_id == product_id)
+        .where(ProductImage.image_type != "augmented")
+        .limit(MOST_VIEWS)
+    )
+    of_photos = (
+        select(PhotoEmbedding.embedding)
+        .join(Photo, Photo.id == PhotoEmbedding.photo_id)
+        .where(PhotoEmbedding.encoder_id == encoder_id, Photo.product_id == product_id)
+        .order_by(Photo.updated_at.desc())
+        .limit(MOST_VIEWS)
+    )
+    vectors = [*await session.scalars(of_images), *await session.scalars(of_photos)][:MOST_VIEWS]
+    return np.array(vectors, dtype=np.float32).reshape(len(vectors), -1)
 
 
 async def count_embeddings(session: Session, encoder_id: uuid.UUID) -> int:
