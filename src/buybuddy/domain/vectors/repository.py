@@ -9,8 +9,9 @@ import numpy.typing as npt
 from sqlalchemy import exists, func, select, text
 from sqlalchemy.dialects.postgresql import insert as upsert
 
+from buybuddy.domain.photos.tables import Photo
 from buybuddy.domain.products.tables import ProductImage
-from buybuddy.domain.vectors.tables import Encoder, ImageEmbedding
+from buybuddy.domain.vectors.tables import Encoder, ImageEmbedding, PhotoEmbedding
 from buybuddy.infra.db import Session
 from buybuddy.stages.specs import EncoderIdentity
 
