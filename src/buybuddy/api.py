@@ -24,6 +24,7 @@ from buybuddy.domain.dashboard import routes as dashboard
 from buybuddy.domain.datasets import routes as datasets
 from buybuddy.domain.datasets.versions import routes as version_routes
 from buybuddy.domain.jobs import routes as jobs
+from buybuddy.domain.matching import routes as matching
 from buybuddy.domain.products import routes as products
 from buybuddy.domain.products.barcodes import routes as barcode_routes
 from buybuddy.domain.products.bulk import routes as bulk_routes
@@ -54,8 +55,8 @@ API_PREFIX = "/api/v1"
 # all day goes first, since each request tries one after another.
 ROUTES = (
     export_routes, bulk_routes, import_routes, products, barcode_routes, jobs, upload_routes, videos, version_routes,
-    datasets, activity, lock_routes, presence_routes, notification_routes, search, dashboard, session_routes,
-    user_routes, accounts, audit_routes,
+    datasets, matching, activity, lock_routes, presence_routes, notification_routes, search, dashboard,
+    session_routes, user_routes, accounts, audit_routes,
 )  # fmt: skip
 
 

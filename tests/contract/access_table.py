@@ -16,6 +16,7 @@ VIEWER = """
     pageProductImages
     listDatasets getDataset listDatasetProducts listDatasetVersions getDatasetVersion verifyDatasetVersion exportDataset
     searchByPhoto
+    listCandidates listSuggestions listDecisions
     listJobs getQueueStatus getJob listJobLogs
     getLock listPresence bePresent leavePresence
     listNotifications countUnreadNotifications readAllNotifications readNotification deleteNotification
@@ -28,6 +29,7 @@ OPERATOR = """
     addBarcode removeBarcode makeBarcodePrimary
     downloadImportTemplate previewImport getImport listImportRows applyImport discardImport
     bulkDeleteProducts bulkEditProducts undoBulkEdit
+    approveMatches rejectMatches skipMatches undoMatches assignPhotos
     cancelJob retryJob
     acquireLock releaseLock releaseLockByBeacon
 """

@@ -1,0 +1,1 @@
+"""Photos that may show a product, and products that a photo may show."""

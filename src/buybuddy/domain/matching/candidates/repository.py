@@ -1,0 +1,133 @@
+"""Every query about candidates."""
+
+import datetime as dt
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from sqlalchemy import or_, select
+
+from buybuddy.domain.matching.candidates.sql import SETTINGS, near_photos, near_products
+from buybuddy.domain.matching.tables import MatchDecision
+from buybuddy.domain.photos.tables import Photo
+from buybuddy.domain.vectors.tables import Encoder, PhotoEmbedding
+from buybuddy.infra.db import Session
+
+FloatArray = npt.NDArray[np.float32]
+
+MOST_BY_BARCODE = 500
+MOST_IN_A_GROUP = 200
+IMAGES_PER_PRODUCT = 8  # that the graph is asked for, so that products are as many as asked for
+
+
+@dataclass(frozen=True)
+class PhotoFilters:
+    """Which photos may be candidates; None leaves a filter out."""
+
+    source: str | None = None
+    captured_since: dt.datetime | None = None
+
+
+class SimilarPhoto(NamedTuple):
+    photo_id: uuid.UUID
+    similarity: float
+
+
+class SimilarProduct(NamedTuple):
+    product_id: uuid.UUID
+    image_id: uuid.UUID
+    similarity: float
+
+
+async def decided_photos(session: Session, product_id: uuid.UUID, *, with_skipped: bool) -> list[uuid.UUID]:
+    """Return the photos that no longer come up for a product; with_skipped, skipped ones come up once more."""
+    statement = select(MatchDecision.photo_id).where(MatchDecision.product_id == product_id)
+    if with_skipped:
+        statement = statement.where(MatchDecision.decision != "skipped")
+    return list(await session.scalars(statement))
+
+
+async def similar_photos(
+    session: Session,
+    encoder: Encoder,
+    probes: FloatArray,
+    views: FloatArray,
+    decided: Sequence[uuid.UUID],
+    filters: PhotoFilters,
+    n: int,
+) -> list[SimilarPhoto]:
+    """Return open photos that are most similar to any of the views, the best first."""
+    has = {"has_source": filters.source is not None, "has_since": filters.captured_since is not None}
+    values: dict[str, object] = {
+        "probes": as_texts(probes), "views": as_texts(views), "decided": list(decided), "per_probe": n, "n": n
+    }  # fmt: skip
+    if filters.source is not None:
+        values["source"] = filters.source
+    if filters.captured_since is not None:
+        values["captured_since"] = filters.captured_since
+    await session.execute(SETTINGS)
+    rows = await session.execute(near_photos(encoder.id, encoder.dim, **has), values)
+    return [SimilarPhoto(row.photo_id, float(row.similarity)) for row in rows]
+
+
+async def photos_with_barcode(
+    session: Session, barcodes: Sequence[str], decided: Sequence[uuid.UUID], filters: PhotoFilters
+) -> list[uuid.UUID]:
+    """Return open photos that are said to show one of the barcodes, or in which one was read."""
+    if not barcodes:
+        return []
+    carries = or_(Photo.barcode.in_(barcodes), Photo.barcodes_seen.overlap(list(barcodes)))
+    statement = select(Photo.id).where(carries, Photo.status == "unassigned", Photo.id.not_in(decided))
+    if filters.source is not None:
+        statement = statement.where(Photo.source == filters.source)
+    if filters.captured_since is not None:
+        statement = statement.where(Photo.captured_at >= filters.captured_since)
+    return list(await session.scalars(statement.limit(MOST_BY_BARCODE)))
+
+
+async def photo_vectors(
+    session: Session, encoder_id: uuid.UUID, photo_ids: Iterable[uuid.UUID]
+) -> dict[uuid.UUID, FloatArray]:
+    """Return the vectors of those of the photos that have one."""
+    statement = select(PhotoEmbedding.photo_id, PhotoEmbedding.embedding).where(
+        PhotoEmbedding.encoder_id == encoder_id, PhotoEmbedding.photo_id.in_(list(photo_ids))
+    )
+    return {row.photo_id: np.asarray(row.embedding, dtype=np.float32) for row in await session.execute(statement)}
+
+
+async def photos_by_id(session: Session, photo_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, Photo]:
+    rows = await session.scalars(select(Photo).where(Photo.id.in_(list(photo_ids))))
+    return {photo.id: photo for photo in rows}
+
+
+async def open_members(
+    session: Session, group_ids: Iterable[uuid.UUID], decided: Sequence[uuid.UUID]
+) -> dict[uuid.UUID, list[uuid.UUID]]:
+    """Return the open photos of each group, but those decided about."""
+    statement = (
+        select(Photo.group_id, Photo.id)
+        .where(Photo.group_id.in_(list(group_ids)), Photo.status == "unassigned", Photo.id.not_in(decided))
+        .order_by(Photo.group_id, Photo.created_at, Photo.id)
+    )
+    members: dict[uuid.UUID, list[uuid.UUID]] = {}
+    for row in await session.execute(statement):
+        of_group = members.setdefault(row.group_id, [])
+        if len(of_group) < MOST_IN_A_GROUP:
+            of_group.append(row.id)
+    return members
+
+
+async def similar_products(session: Session, encoder: Encoder, vector: FloatArray, n: int) -> list[SimilarProduct]:
+    """Return products with the image that is most similar to a photo, the best first."""
+    await session.execute(SETTINGS)
+    values = {"vector": as_texts(vector[None])[0], "n_images": n * IMAGES_PER_PRODUCT, "n": n}
+    rows = await session.execute(near_products(encoder.id, encoder.dim), values)
+    return [SimilarProduct(row.product_id, row.image_id, float(row.similarity)) for row in rows]
+
+
+def as_texts(vectors: FloatArray) -> list[str]:
+    """Write vectors as pgvector reads them."""
+    return ["[" + ",".join(f"{value:.7g}" for value in vector) + "]" for vector in vectors.tolist()]

@@ -1,0 +1,137 @@
+"""Which photos come up for a product, and which products for a photo."""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from buybuddy.domain.matching.candidates import repository
+from buybuddy.domain.matching.candidates.repository import PhotoFilters, SimilarProduct
+from buybuddy.domain.matching.rules import Found, Tier, barcode_variants, choose_probes, rank_key, tier_of
+from buybuddy.domain.photos.tables import Photo
+from buybuddy.domain.products import repository as products_repository
+from buybuddy.domain.products.tables import Product
+from buybuddy.domain.vectors import repository as vectors_repository
+from buybuddy.domain.vectors.tables import Encoder
+from buybuddy.errors import NotFound
+from buybuddy.infra.db import Session
+
+FloatArray = npt.NDArray[np.float32]
+
+N_PROBES = 6  # views that the graph is asked with; similarity is counted over all of them
+OVER_FETCH = 2  # photos for each card, as several may be one card
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One card: the photo of a group that speaks most for the product, and the open photos that are decided with it."""
+
+    photo: Photo
+    tier: Tier
+    similarity: float | None
+    members: tuple[uuid.UUID, ...]
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """Cards, the best first.
+
+    Args:
+        n_views: pictures of the product that photos were compared with; with none, only barcodes find photos.
+        goes_on: there are more than were asked for.
+    """
+
+    cards: list[Candidate]
+    encoder: Encoder | None
+    n_views: int
+    goes_on: bool
+
+
+async def find_candidates(
+    session: Session,
+    product: Product,
+    *,
+    threshold: float,
+    limit: int,
+    filters: PhotoFilters,
+    with_skipped: bool = False,
+) -> Candidates:
+    """Find open photos for a product that nobody has decided about, by its barcodes and its views.
+
+    Args:
+        threshold: the least cosine to the most similar view; a photo with one of its barcodes needs none.
+        limit: how many cards.
+    """
+    decided = await repository.decided_photos(session, product.id, with_skipped=with_skipped)
+    encoder = await vectors_repository.find_serving(session)
+    views = (
+        await vectors_repository.views_of_product(session, encoder.id, product.id)
+        if encoder is not None
+        else np.empty((0, 0), np.float32)
+    )
+    similarities = await _similarities(session, encoder, views, decided, filters, limit * OVER_FETCH + 1)
+    with_barcode = set(
+        await repository.photos_with_barcode(session, barcode_variants(product.barcodes), decided, filters)
+    )
+    if encoder is not None and len(views):
+        unseen = await repository.photo_vectors(session, encoder.id, with_barcode - similarities.keys())
+        similarities |= {photo_id: float((views @ vector).max()) for photo_id, vector in unseen.items()}
+    found = {}
+    for photo_id in similarities.keys() | with_barcode:
+        similarity = similarities.get(photo_id)
+        tier = tier_of(has_barcode=photo_id in with_barcode, similarity=similarity, threshold=threshold)
+        if tier is not None:
+            found[photo_id] = Found(tier, similarity)
+    cards = await _fold(session, found, decided)
+    return Candidates(cards[:limit], encoder, len(views), len(cards) > limit)
+
+
+async def _similarities(
+    session: Session,
+    encoder: Encoder | None,
+    views: FloatArray,
+    decided: Sequence[uuid.UUID],
+    filters: PhotoFilters,
+    n: int,
+) -> dict[uuid.UUID, float]:
+    if encoder is None or not len(views):
+        return {}
+    probes = choose_probes(views, N_PROBES)
+    rows = await repository.similar_photos(session, encoder, probes, views, decided, filters, n)
+    return {row.photo_id: row.similarity for row in rows}
+
+
+async def _fold(session: Session, found: dict[uuid.UUID, Found], decided: Sequence[uuid.UUID]) -> list[Candidate]:
+    """Make one card of each group of near-duplicates, the cards in their order."""
+    photos = await repository.photos_by_id(session, found)
+    members = await repository.open_members(session, {photo.group_id for photo in photos.values()}, decided)
+    cards: dict[uuid.UUID, Candidate] = {}
+    for photo_id in sorted(found, key=lambda one: (rank_key(found[one]), one)):
+        photo = photos.get(photo_id)
+        if photo is None or photo.group_id in cards:
+            continue
+        of_group = tuple(dict.fromkeys([photo_id, *members.get(photo.group_id, [])]))
+        cards[photo.group_id] = Candidate(photo, found[photo_id].tier, found[photo_id].similarity, of_group)
+    return list(cards.values())
+
+
+async def suggest_products(session: Session, photo_id: uuid.UUID, limit: int) -> tuple[Photo, list[SimilarProduct]]:
+    """Find products that a photo may show; those of its barcode first. Raises: NotFound."""
+    photo = (await repository.photos_by_id(session, [photo_id])).get(photo_id)
+    if photo is None:
+        raise NotFound("There is no such photo.")
+    encoder = await vectors_repository.find_serving(session)
+    vectors = await repository.photo_vectors(session, encoder.id, [photo_id]) if encoder is not None else {}
+    if encoder is None or photo_id not in vectors:
+        return photo, []
+    return photo, await repository.similar_products(session, encoder, vectors[photo_id], limit)
+
+
+async def get_product(session: Session, product_id: uuid.UUID) -> Product:
+    """Raises: NotFound."""
+    product = await products_repository.find_product(session, product_id)
+    if product is None:
+        raise NotFound("There is no such product.")
+    return product
