@@ -2,9 +2,9 @@
 
 import datetime as dt
 import uuid
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from buybuddy.domain.matching.candidates.service import Candidate
 from buybuddy.domain.matching.decisions.service import Decided
@@ -94,6 +94,13 @@ class AssignmentsIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     pairs: list[AssignmentIn] = Field(min_length=1, max_length=MOST_AT_ONCE)
+
+    @model_validator(mode="after")
+    def refuse_twice(self) -> Self:
+        """A photo shows one product; which of two barcodes is meant, nobody can say."""
+        if len({pair.photo_id for pair in self.pairs}) < len(self.pairs):
+            raise ValueError("a photo is named twice")
+        return self
 
 
 class AssignmentOut(BaseModel):
