@@ -796,6 +796,166 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/matching/approve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Approve matches
+         * @description Make photos real images of a product; 409 shows who has assigned one elsewhere, and then nothing is written.
+         */
+        post: operations["approveMatches"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/matching/assign": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Assign photos
+         * @description Make photos real images of the products whose barcodes they are said to show; each pair has its own answer.
+         */
+        post: operations["assignPhotos"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/matching/candidates/{product_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List candidates
+         * @description List open photos that may show a product, those with its barcode first, then by similarity.
+         */
+        get: operations["listCandidates"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/matching/decisions/{product_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List decisions
+         * @description List the newest 500 decisions about a product, with who made them.
+         */
+        get: operations["listDecisions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/matching/reject": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Reject matches
+         * @description Say that photos do not show a product; they never come up for it again.
+         */
+        post: operations["rejectMatches"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/matching/skip": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Skip matches
+         * @description Leave photos for later; they come up again only when skipped ones are asked for.
+         */
+        post: operations["skipMatches"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/matching/suggestions/{photo_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List suggestions
+         * @description List products that a photo may show, the most similar first.
+         */
+        get: operations["listSuggestions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/matching/undo": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Undo matches
+         * @description Take back whatever was decided about photos of a product.
+         */
+        post: operations["undoMatches"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/notifications": {
         parameters: {
             query?: never;
@@ -1832,6 +1992,42 @@ export interface components {
             n_revoked: number;
         };
         /**
+         * AssignmentIn
+         * @description A photo and a barcode of the product that it shows.
+         */
+        AssignmentIn: {
+            /** Barcode */
+            barcode: string;
+            /**
+             * Photo Id
+             * Format: uuid
+             */
+            photo_id: string;
+        };
+        /**
+         * AssignmentOut
+         * @description What became of a pair: assigned now, already so, or refused with the reason.
+         */
+        AssignmentOut: {
+            /**
+             * Photo Id
+             * Format: uuid
+             */
+            photo_id: string;
+            /** Reason */
+            reason?: string | null;
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "assigned" | "unchanged" | "refused";
+        };
+        /** AssignmentsIn */
+        AssignmentsIn: {
+            /** Pairs */
+            pairs: components["schemas"]["AssignmentIn"][];
+        };
+        /**
          * AuditOut
          * @description An entry of the audit trail: also which fields had which values before and after, where there are any.
          */
@@ -1983,6 +2179,49 @@ export interface components {
             items?: components["schemas"]["ChosenProduct"][] | null;
             /** Product Ids */
             product_ids?: string[] | null;
+        };
+        /**
+         * CandidateOut
+         * @description A photo that may show the product, with the near-duplicates that are decided together with it.
+         *
+         *     `similarity` is the cosine to the product's most similar picture; null when either has no vector yet.
+         */
+        CandidateOut: {
+            /** Barcode */
+            barcode: string | null;
+            /** Captured At */
+            captured_at: string | null;
+            /** Decision */
+            decision: ("approved" | "rejected" | "skipped") | null;
+            /** Height Px */
+            height_px: number | null;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Image Url */
+            image_url: string;
+            /** Name */
+            name: string;
+            /**
+             * Photo Ids
+             * @description Photos of the card, this one first.
+             */
+            photo_ids: string[];
+            /** Similarity */
+            similarity: number | null;
+            /** Source */
+            source: string;
+            /** Thumbnail Url */
+            thumbnail_url: string | null;
+            /**
+             * Tier
+             * @enum {string}
+             */
+            tier: "both" | "barcode" | "similarity";
+            /** Width Px */
+            width_px: number | null;
         };
         /** CategoryOut */
         CategoryOut: {
@@ -2216,6 +2455,83 @@ export interface components {
             version: number;
             /** Visibility Score */
             visibility_score: number | null;
+        };
+        /**
+         * DecidedOut
+         * @description What was changed: near-duplicates included, photos that already were as asked left out.
+         */
+        DecidedOut: {
+            /** Photo Ids */
+            photo_ids: string[];
+            /** Real Count */
+            real_count: number;
+            /** Status */
+            status: string;
+        };
+        /**
+         * DecisionIn
+         * @description Which photos of a product are decided about.
+         */
+        DecisionIn: {
+            /**
+             * Candidate Ids
+             * @description `id`s of candidates.
+             */
+            candidate_ids: string[];
+            /**
+             * Product Id
+             * Format: uuid
+             */
+            product_id: string;
+            /**
+             * Threshold
+             * @description What candidates were asked with.
+             * @default 0.7
+             */
+            threshold: number;
+        };
+        /**
+         * DecisionOut
+         * @description What was decided about a photo of a product.
+         */
+        DecisionOut: {
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** By */
+            by: string;
+            /**
+             * Decision
+             * @enum {string}
+             */
+            decision: "approved" | "rejected" | "skipped";
+            /** Image Url */
+            image_url: string;
+            /** Name */
+            name: string;
+            /**
+             * Origin
+             * @enum {string}
+             */
+            origin: "person" | "automatic" | "import";
+            /**
+             * Photo Id
+             * Format: uuid
+             */
+            photo_id: string;
+            /** Similarity */
+            similarity: number | null;
+            /** Source */
+            source: string;
+            /** Thumbnail Url */
+            thumbnail_url: string | null;
+            /**
+             * Tier
+             * @enum {string}
+             */
+            tier: "both" | "barcode" | "similarity";
         };
         /**
          * DownloadRequest
@@ -3610,6 +3926,31 @@ export interface components {
             test: components["schemas"]["SplitCounts"];
             train: components["schemas"]["SplitCounts"];
             val: components["schemas"]["SplitCounts"];
+        };
+        /**
+         * SuggestionOut
+         * @description A product that a photo may show, with the image of it that is most similar.
+         */
+        SuggestionOut: {
+            /** Barcode */
+            barcode: string | null;
+            /** Brand Name */
+            brand_name: string | null;
+            /** Image Url */
+            image_url: string;
+            /**
+             * Product Id
+             * Format: uuid
+             */
+            product_id: string;
+            /** Product Name */
+            product_name: string | null;
+            /** Similarity */
+            similarity: number;
+            /** Thumbnail Url */
+            thumbnail_url: string | null;
+            /** Variant Flavor */
+            variant_flavor: string | null;
         };
         /** UnreadCount */
         UnreadCount: {
@@ -8074,7 +8415,7 @@ export interface operations {
                  *       "job"
                  *     ]
                  */
-                topics?: ("job" | "video" | "product" | "dataset" | "lock" | "presence" | "notification" | "account" | "activity")[] | null;
+                topics?: ("job" | "video" | "product" | "photo" | "matching" | "dataset" | "lock" | "presence" | "notification" | "account" | "activity")[] | null;
                 /**
                  * @description Like Last-Event-ID, for a new EventSource; the header goes before it.
                  * @example 0
@@ -9349,6 +9690,974 @@ export interface operations {
             };
             /** @description VALIDATION_FAILED */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    approveMatches: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description `token` of the lock that the edit was made under.
+                 * @example 1
+                 */
+                "Lock-Token"?: number | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "candidate_ids": [
+                 *         "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10"
+                 *       ],
+                 *       "product_id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                 *       "threshold": 0.7
+                 *     }
+                 */
+                "application/json": components["schemas"]["DecisionIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "photo_ids": [
+                     *         "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10"
+                     *       ],
+                     *       "real_count": 3,
+                     *       "status": "ok"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["DecidedOut"];
+                };
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_FOUND */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description LOCK_LOST, PHOTO_TAKEN */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description PAYLOAD_TOO_LARGE */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description RESOURCE_LOCKED */
+            423: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description PRECONDITION_REQUIRED */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    assignPhotos: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "pairs": [
+                 *         {
+                 *           "barcode": "8690504012345",
+                 *           "photo_id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10"
+                 *         }
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["AssignmentsIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example [
+                     *       {
+                     *         "photo_id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *         "reason": "It was changed since it was read.",
+                     *         "status": "assigned"
+                     *       }
+                     *     ]
+                     */
+                    "application/json": components["schemas"]["AssignmentOut"][];
+                };
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description PAYLOAD_TOO_LARGE */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listCandidates: {
+        parameters: {
+            query?: {
+                /**
+                 * @description The least cosine similarity.
+                 * @example 0.7
+                 */
+                threshold?: number;
+                /** @example 50 */
+                limit?: number;
+                /** @example upload */
+                source?: string | null;
+                /** @example 2026-05-04T09:30:00Z */
+                captured_since?: string | null;
+                /**
+                 * @description Show what was skipped once more.
+                 * @example false
+                 */
+                with_skipped?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @example 0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10 */
+                product_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example [
+                     *       {
+                     *         "barcode": "8690504012345",
+                     *         "captured_at": "2026-05-04T09:30:00Z",
+                     *         "decision": "approved",
+                     *         "height_px": 1920,
+                     *         "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *         "image_url": "text",
+                     *         "name": "Snacks, spring",
+                     *         "photo_ids": [
+                     *           "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10"
+                     *         ],
+                     *         "similarity": 0.913,
+                     *         "source": "upload",
+                     *         "thumbnail_url": "/media/6a1f.c2ln/thumbnails/0199b1c4/0003.webp",
+                     *         "tier": "both",
+                     *         "width_px": 1080
+                     *       }
+                     *     ]
+                     */
+                    "application/json": components["schemas"]["CandidateOut"][];
+                };
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_FOUND */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listDecisions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example 0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10 */
+                product_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example [
+                     *       {
+                     *         "at": "2026-05-04T09:30:00Z",
+                     *         "by": "ayse",
+                     *         "decision": "approved",
+                     *         "image_url": "text",
+                     *         "name": "Snacks, spring",
+                     *         "origin": "person",
+                     *         "photo_id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *         "similarity": 0.913,
+                     *         "source": "upload",
+                     *         "thumbnail_url": "/media/6a1f.c2ln/thumbnails/0199b1c4/0003.webp",
+                     *         "tier": "both"
+                     *       }
+                     *     ]
+                     */
+                    "application/json": components["schemas"]["DecisionOut"][];
+                };
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_FOUND */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    rejectMatches: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description `token` of the lock that the edit was made under.
+                 * @example 1
+                 */
+                "Lock-Token"?: number | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "candidate_ids": [
+                 *         "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10"
+                 *       ],
+                 *       "product_id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                 *       "threshold": 0.7
+                 *     }
+                 */
+                "application/json": components["schemas"]["DecisionIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "photo_ids": [
+                     *         "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10"
+                     *       ],
+                     *       "real_count": 3,
+                     *       "status": "ok"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["DecidedOut"];
+                };
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_FOUND */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description LOCK_LOST, ALREADY_APPROVED */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description PAYLOAD_TOO_LARGE */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description RESOURCE_LOCKED */
+            423: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description PRECONDITION_REQUIRED */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    skipMatches: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description `token` of the lock that the edit was made under.
+                 * @example 1
+                 */
+                "Lock-Token"?: number | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "candidate_ids": [
+                 *         "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10"
+                 *       ],
+                 *       "product_id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                 *       "threshold": 0.7
+                 *     }
+                 */
+                "application/json": components["schemas"]["DecisionIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "photo_ids": [
+                     *         "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10"
+                     *       ],
+                     *       "real_count": 3,
+                     *       "status": "ok"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["DecidedOut"];
+                };
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_FOUND */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description LOCK_LOST, ALREADY_APPROVED */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description PAYLOAD_TOO_LARGE */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description RESOURCE_LOCKED */
+            423: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description PRECONDITION_REQUIRED */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listSuggestions: {
+        parameters: {
+            query?: {
+                /** @example 5 */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @example 0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10 */
+                photo_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example [
+                     *       {
+                     *         "barcode": "8690504012345",
+                     *         "brand_name": "Ülker",
+                     *         "image_url": "text",
+                     *         "product_id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *         "product_name": "Chocolate biscuit",
+                     *         "similarity": 0.913,
+                     *         "thumbnail_url": "/media/6a1f.c2ln/thumbnails/0199b1c4/0003.webp",
+                     *         "variant_flavor": "Hazelnut"
+                     *       }
+                     *     ]
+                     */
+                    "application/json": components["schemas"]["SuggestionOut"][];
+                };
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_FOUND */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    undoMatches: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description `token` of the lock that the edit was made under.
+                 * @example 1
+                 */
+                "Lock-Token"?: number | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "candidate_ids": [
+                 *         "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10"
+                 *       ],
+                 *       "product_id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                 *       "threshold": 0.7
+                 *     }
+                 */
+                "application/json": components["schemas"]["DecisionIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "photo_ids": [
+                     *         "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10"
+                     *       ],
+                     *       "real_count": 3,
+                     *       "status": "ok"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["DecidedOut"];
+                };
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_FOUND */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description LOCK_LOST */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description PAYLOAD_TOO_LARGE */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description RESOURCE_LOCKED */
+            423: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description PRECONDITION_REQUIRED */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -91,6 +91,29 @@ class ApiKeysRevoked(Model):
     n_revoked: int
 
 
+class AssignmentIn(Model):
+    """
+    A photo and a barcode of the product that it shows.
+    """
+
+    barcode: str
+    photo_id: UUID
+
+
+class AssignmentOut(Model):
+    """
+    What became of a pair: assigned now, already so, or refused with the reason.
+    """
+
+    photo_id: UUID
+    reason: str | None = None
+    status: Literal["assigned", "unchanged", "refused"] | str
+
+
+class AssignmentsIn(Model):
+    pairs: list[AssignmentIn]
+
+
 class AuditOut(Model):
     """
     An entry of the audit trail: also which fields had which values before and after, where there are any.
@@ -129,6 +152,31 @@ class BulkChanges(Model):
     status: Literal["pending", "processing", "needs_matching", "ready", "rejected"] | str | None = None
     sub_brand: str | None = None
     variant_flavor: str | None = None
+
+
+class CandidateOut(Model):
+    """
+    A photo that may show the product, with the near-duplicates that are decided together with it.
+
+    `similarity` is the cosine to the product's most similar picture; null when either has no vector yet.
+    """
+
+    barcode: str | None
+    captured_at: AwareDatetime | None
+    decision: Literal["approved", "rejected", "skipped"] | str | None
+    height_px: int | None
+    id: UUID
+    image_url: str
+    name: str
+    photo_ids: list[UUID]
+    """
+    Photos of the card, this one first.
+    """
+    similarity: float | None
+    source: str
+    thumbnail_url: str | None
+    tier: Literal["both", "barcode", "similarity"] | str
+    width_px: int | None
 
 
 class CategoryOut(Model):
@@ -237,6 +285,50 @@ class DatasetProductRow(Model):
     variant_flavor: str | None
     version: int
     visibility_score: int | None
+
+
+class DecidedOut(Model):
+    """
+    What was changed: near-duplicates included, photos that already were as asked left out.
+    """
+
+    photo_ids: list[UUID]
+    real_count: int
+    status: str
+
+
+class DecisionIn(Model):
+    """
+    Which photos of a product are decided about.
+    """
+
+    candidate_ids: list[UUID]
+    """
+    `id`s of candidates.
+    """
+    product_id: UUID
+    threshold: float | None = None
+    """
+    What candidates were asked with.
+    """
+
+
+class DecisionOut(Model):
+    """
+    What was decided about a photo of a product.
+    """
+
+    at: AwareDatetime
+    by: str
+    decision: Literal["approved", "rejected", "skipped"] | str
+    image_url: str
+    name: str
+    origin: Literal["person", "automatic", "import"] | str
+    photo_id: UUID
+    similarity: float | None
+    source: str
+    thumbnail_url: str | None
+    tier: Literal["both", "barcode", "similarity"] | str
 
 
 class DownloadRequest(Model):
@@ -836,6 +928,21 @@ class SplitsOut(Model):
     test: SplitCounts
     train: SplitCounts
     val: SplitCounts
+
+
+class SuggestionOut(Model):
+    """
+    A product that a photo may show, with the image of it that is most similar.
+    """
+
+    barcode: str | None
+    brand_name: str | None
+    image_url: str
+    product_id: UUID
+    product_name: str | None
+    similarity: float
+    thumbnail_url: str | None
+    variant_flavor: str | None
 
 
 class UnreadCount(Model):
