@@ -73,22 +73,20 @@ async def add_embeddings(
     await session.execute(statement, rows)
 
 
-async def photos_by_status(session: Session, photo_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, str]:
-    """Return which of the photos are still there, with their status, none of which changes before the commit."""
-    rows = await session.execute(
-        select(Photo.id, Photo.status).where(Photo.id.in_(photo_ids)).order_by(Photo.id).with_for_update(read=True)
-    )
-    return {row.id: row.status for row in rows}
+async def hold_photos(session: Session, photo_ids: Sequence[uuid.UUID]) -> set[uuid.UUID]:
+    """Return which of the photos are still there; none of them changes before the commit."""
+    statement = select(Photo.id).where(Photo.id.in_(photo_ids)).order_by(Photo.id)
+    return set(await session.scalars(statement.with_for_update(read=True)))
 
 
 async def add_photo_embeddings(
-    session: Session, encoder_id: uuid.UUID, embeddings: Sequence[tuple[uuid.UUID, list[float], bool]]
+    session: Session, encoder_id: uuid.UUID, embeddings: Sequence[tuple[uuid.UUID, list[float]]]
 ) -> None:
-    """Keep vectors of photos; the last value of each says whether the photo is open."""
+    """Keep vectors of held photos; a trigger fills in what they are filtered by."""
     statement = upsert(PhotoEmbedding).on_conflict_do_nothing(index_elements=["encoder_id", "photo_id"])
     rows = [
-        {"encoder_id": encoder_id, "photo_id": photo_id, "embedding": vector, "is_open": is_open}
-        for photo_id, vector, is_open in embeddings
+        {"encoder_id": encoder_id, "photo_id": photo_id, "embedding": vector, "is_open": True, "source": ""}
+        for photo_id, vector in embeddings
     ]
     await session.execute(statement, rows)
 

@@ -67,11 +67,9 @@ async def keep_photo_vectors(
     """
     vectors = await _read_vectors(storage, vectors_key, (len(photo_ids), identity.dim))
     encoder = await repository.get_or_add_encoder(session, identity)
-    statuses = await repository.photos_by_status(session, photo_ids)
+    present = await repository.hold_photos(session, photo_ids)
     rows = [
-        (photo_id, vector.tolist(), statuses[photo_id] == "unassigned")
-        for photo_id, vector in zip(photo_ids, vectors, strict=True)
-        if photo_id in statuses
+        (photo_id, vector.tolist()) for photo_id, vector in zip(photo_ids, vectors, strict=True) if photo_id in present
     ]
     if rows:
         await repository.add_photo_embeddings(session, encoder.id, rows)

@@ -1,5 +1,6 @@
 """Encoders and the vectors they made, of product images and of photos."""
 
+import datetime as dt
 import uuid
 
 from pgvector.sqlalchemy import Vector
@@ -43,15 +44,21 @@ class ImageEmbedding(Base, CreatedAt):
 
 
 class PhotoEmbedding(Base, CreatedAt):
-    """A photo's vector; each encoder has a graph of its own over the open ones (vectors/graphs.py).
+    """A photo's vector; each encoder has a graph of its own over the open ones.
 
     Columns:
-        is_open: the photo is unassigned; triggers keep it (migration 0012).
+        is_open: the photo is unassigned; triggers keep it, and the two below, as the photo has them (migration 0012).
     """
 
     __tablename__ = "photo_embeddings"
+    __table_args__ = (
+        Index("ix_photo_embeddings_source", "encoder_id", "source", "captured_at", postgresql_where=text("is_open")),
+        Index("ix_photo_embeddings_captured", "encoder_id", "captured_at", postgresql_where=text("is_open")),
+    )
 
     encoder_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("encoders.id", ondelete="CASCADE"), primary_key=True)
     photo_id: Mapped[uuid.UUID] = mapped_column(ForeignKey(Photo.id, ondelete="CASCADE"), primary_key=True, index=True)
     embedding: Mapped[list[float]] = mapped_column(Vector())
     is_open: Mapped[bool]
+    source: Mapped[str]
+    captured_at: Mapped[dt.datetime | None]

@@ -1,6 +1,7 @@
 """Every query about candidates."""
 
 import datetime as dt
+import math
 import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -8,9 +9,10 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from sqlalchemy import or_, select
+from sqlalchemy import or_, select, text
 
-from buybuddy.domain.matching.candidates.sql import SETTINGS, near_photos, near_products
+from buybuddy.domain.matching.candidates.sql import SETTINGS, PoolPart, count_part, near_photos, near_products
+from buybuddy.domain.matching.rules import choose_probes
 from buybuddy.domain.matching.tables import MatchDecision
 from buybuddy.domain.photos.tables import Photo
 from buybuddy.domain.vectors.tables import Encoder, PhotoEmbedding
@@ -20,6 +22,9 @@ FloatArray = npt.NDArray[np.float32]
 
 MOST_BY_BARCODE = 500
 MOST_IN_A_GROUP = 200
+N_PROBES, FILTERED_PROBES = 6, 3  # views that the graph is asked with; similarity is counted over all of them
+LEAST_SMALL = 1_000  # photos that fit a filter; so many are always compared one by one
+COUNT_POOL = text("SELECT reltuples::bigint FROM pg_class WHERE relname = :graph")
 IMAGES_PER_PRODUCT = 8  # that the graph is asked for, so that products are as many as asked for
 
 
@@ -53,24 +58,34 @@ async def decided_photos(session: Session, product_id: uuid.UUID, *, with_skippe
 async def similar_photos(
     session: Session,
     encoder: Encoder,
-    probes: FloatArray,
     views: FloatArray,
     decided: Sequence[uuid.UUID],
     filters: PhotoFilters,
     n: int,
 ) -> list[SimilarPhoto]:
     """Return open photos that are most similar to any of the views, the best first."""
-    has = {"has_source": filters.source is not None, "has_since": filters.captured_since is not None}
-    values: dict[str, object] = {
-        "probes": as_texts(probes), "views": as_texts(views), "decided": list(decided), "per_probe": n, "n": n
-    }  # fmt: skip
+    part = PoolPart(encoder.id, encoder.dim, filters.source is not None, filters.captured_since is not None)
+    asked: dict[str, object] = {}
     if filters.source is not None:
-        values["source"] = filters.source
+        asked["source"] = filters.source
     if filters.captured_since is not None:
-        values["captured_since"] = filters.captured_since
+        asked["captured_since"] = filters.captured_since
     await session.execute(SETTINGS)
-    rows = await session.execute(near_photos(encoder.id, encoder.dim, **has), values)
+    is_small = bool(asked) and await _is_small(session, part, asked, FILTERED_PROBES * n)
+    probes = choose_probes(views, FILTERED_PROBES if asked else N_PROBES)
+    values = {"probes": as_texts(probes), "views": as_texts(views), "decided": list(decided), "per_probe": n, "n": n}
+    rows = await session.execute(near_photos(part, is_small=is_small), {**values, **asked})
     return [SimilarPhoto(row.photo_id, float(row.similarity)) for row in rows]
+
+
+async def _is_small(session: Session, part: PoolPart, asked: dict[str, object], n_met: int) -> bool:
+    """Return whether comparing all that fit costs less than walking the graph until so many that fit are met.
+
+    The walk passes n_met / share of the pool that fits; both ways cost about the same for each photo that they pass.
+    """
+    n_pool = await session.scalar(COUNT_POOL, {"graph": f"photo_graph_{part.encoder_id.hex}"}) or 0
+    at_most = max(LEAST_SMALL, math.isqrt(n_met * max(int(n_pool), 0)))
+    return (await session.scalar(count_part(part), {**asked, "at_most": at_most + 1}) or 0) <= at_most
 
 
 async def photos_with_barcode(

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from buybuddy.domain.matching.candidates import repository
 from buybuddy.domain.matching.candidates.repository import PhotoFilters, SimilarProduct
-from buybuddy.domain.matching.rules import Found, Tier, barcode_variants, choose_probes, rank_key, tier_of
+from buybuddy.domain.matching.rules import Found, Tier, barcode_variants, rank_key, tier_of
 from buybuddy.domain.photos.tables import Photo
 from buybuddy.domain.products import repository as products_repository
 from buybuddy.domain.products.tables import Product
@@ -20,7 +20,6 @@ from buybuddy.infra.db import Session
 
 FloatArray = npt.NDArray[np.float32]
 
-N_PROBES = 6  # views that the graph is asked with; similarity is counted over all of them
 OVER_FETCH = 2  # photos for each card, as several may be one card
 
 
@@ -98,8 +97,7 @@ async def _similarities(
 ) -> dict[uuid.UUID, float]:
     if encoder is None or not len(views):
         return {}
-    probes = choose_probes(views, N_PROBES)
-    rows = await repository.similar_photos(session, encoder, probes, views, decided, filters, n)
+    rows = await repository.similar_photos(session, encoder, views, decided, filters, n)
     return {row.photo_id: row.similarity for row in rows}
 
 

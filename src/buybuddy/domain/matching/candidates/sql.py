@@ -7,6 +7,8 @@ order that people see is counted anew from the whole vectors, over every view of
 """
 
 import uuid
+from dataclasses import dataclass
+from functools import lru_cache
 
 from sqlalchemy import TextClause, text
 
@@ -19,39 +21,67 @@ SETTINGS = text(
     " set_config('enable_sort', 'off', true), set_config('plan_cache_mode', 'force_custom_plan', true)"
 )
 
-# Each is a look at one row, so that the planner has no other order to choose.
-SOURCE_IS = "(SELECT r.source FROM real_images r WHERE r.id = e.photo_id) = :source"
-CAPTURED_SINCE = "(SELECT r.captured_at FROM real_images r WHERE r.id = e.photo_id) >= :captured_since"
+SOURCE_IS = "e.source = CAST(:source AS text)"
+CAPTURED_SINCE = "e.captured_at >= CAST(:captured_since AS timestamptz)"
 
 
-def near_photos(encoder_id: uuid.UUID, dim: int, *, has_source: bool, has_since: bool) -> TextClause:
+@dataclass(frozen=True)
+class PoolPart:
+    """Which of an encoder's vectors of open photos are looked at."""
+
+    encoder_id: uuid.UUID
+    dim: int
+    has_source: bool = False
+    has_since: bool = False
+
+    def conditions(self) -> str:
+        """Return the conditions on photo_embeddings e; parameters: source and captured_since where they are asked."""
+        wanted = [f"e.encoder_id = '{self.encoder_id}'", "e.is_open"]
+        wanted += [SOURCE_IS] if self.has_source else []
+        wanted += [CAPTURED_SINCE] if self.has_since else []
+        return " AND ".join(wanted)
+
+
+@lru_cache(256)
+def count_part(part: PoolPart) -> TextClause:
+    """Build the statement for how many there are, up to at_most."""
+    return text(f"""
+        SELECT count(*) FROM (SELECT 1 FROM photo_embeddings e WHERE {part.conditions()} LIMIT :at_most) fitting
+    """)
+
+
+@lru_cache(256)
+def near_photos(part: PoolPart, *, is_small: bool) -> TextClause:
     """Build the statement for open photos near a product: photo_id and similarity, the best first.
 
-    Parameters: probes (text[]) the views that the graph is asked with, views (text[]) those that similarity is counted
-    with, decided (uuid[]) photos to leave out, per_probe, n; source and captured_since where they are asked for.
+    Of a small part every vector is compared with the probes; else the graph is asked for each of them.
+
+    Parameters: probes (text[]) the views that choose, views (text[]) those that similarity is counted with, decided
+    (uuid[]) photos to leave out, per_probe, n, and those of the part.
     """
-    filters = "".join(
-        f" AND {condition}"
-        for condition, is_asked in ((SOURCE_IS, has_source), (CAPTURED_SINCE, has_since))
-        if is_asked
-    )
+    halves = f"halfvec({part.dim})"
+    chosen = f"{part.conditions()} AND e.photo_id <> ALL(CAST(:decided AS uuid[]))"
+    every = f"""
+        SELECT e.photo_id FROM photo_embeddings e CROSS JOIN probe WHERE {chosen}
+        GROUP BY e.photo_id ORDER BY min(e.embedding <#> probe.v) LIMIT 4 * :per_probe
+    """
+    by_graph = f"""
+        SELECT DISTINCT found.photo_id FROM probe CROSS JOIN LATERAL (
+            SELECT e.photo_id FROM photo_embeddings e WHERE {chosen}
+            ORDER BY (e.embedding::{halves}) <#> probe.v::{halves} LIMIT :per_probe
+        ) found
+    """
     return text(f"""
-        WITH probe AS MATERIALIZED (SELECT unnest(CAST(:probes AS text[]))::halfvec({dim}) AS v),
-        view AS MATERIALIZED (SELECT unnest(CAST(:views AS text[]))::vector({dim}) AS v),
-        near AS MATERIALIZED (
-            SELECT DISTINCT found.photo_id FROM probe CROSS JOIN LATERAL (
-                SELECT e.photo_id FROM photo_embeddings e
-                WHERE e.encoder_id = '{encoder_id}' AND e.is_open
-                  AND e.photo_id <> ALL(CAST(:decided AS uuid[])){filters}
-                ORDER BY (e.embedding::halfvec({dim})) <#> probe.v LIMIT :per_probe
-            ) found
-        )
+        WITH probe AS MATERIALIZED (SELECT unnest(CAST(:probes AS text[]))::vector({part.dim}) AS v),
+        view AS MATERIALIZED (SELECT unnest(CAST(:views AS text[]))::vector({part.dim}) AS v),
+        near AS MATERIALIZED ({every if is_small else by_graph})
         SELECT e.photo_id, max(-(e.embedding <#> view.v)) AS similarity
-        FROM near JOIN photo_embeddings e ON e.encoder_id = '{encoder_id}' AND e.photo_id = near.photo_id
+        FROM near JOIN photo_embeddings e ON e.encoder_id = '{part.encoder_id}' AND e.photo_id = near.photo_id
         CROSS JOIN view GROUP BY e.photo_id ORDER BY similarity DESC LIMIT :n
     """)
 
 
+@lru_cache(256)
 def near_products(encoder_id: uuid.UUID, dim: int) -> TextClause:
     """Build the statement for products near a photo: product_id, image_id and similarity, the best image of each.
 
