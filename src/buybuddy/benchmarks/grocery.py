@@ -5,11 +5,7 @@ import tarfile
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
-import numpy.typing as npt
-
-UInt8Array = npt.NDArray[np.uint8]
 
 ARCHIVE_NAME = "grocery-dev.tar.gz"
 
@@ -46,14 +42,3 @@ def unpack_grocery(data_dir: Path, folder: Path, photos_per_product: int) -> lis
         picture = path.parent / facts["iconic"]["file"]
         products.append(GroceryProduct(facts["name"], bool(facts["packaged"]), picture, tuple(photos)))
     return products
-
-
-def cut_from_white(rgb: UInt8Array) -> UInt8Array:
-    """Return the (H, W) uint8 matte of a (H, W, 3) uint8 shop picture: all but the white that reaches its corners."""
-    height, width = rgb.shape[:2]
-    mask = np.zeros((height + 2, width + 2), np.uint8)
-    flags = 4 | cv2.FLOODFILL_FIXED_RANGE | cv2.FLOODFILL_MASK_ONLY | (255 << 8)
-    for x, y in ((0, 0), (width - 1, 0), (0, height - 1), (width - 1, height - 1)):
-        if rgb[y, x].min() > 225:
-            cv2.floodFill(rgb.copy(), mask, (x, y), (0, 0, 0), (9, 9, 9), (9, 9, 9), flags)
-    return np.asarray(255 - mask[1:-1, 1:-1], dtype=np.uint8)

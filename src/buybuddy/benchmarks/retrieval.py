@@ -12,10 +12,11 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from buybuddy.benchmarks.grocery import cut_from_white, unpack_grocery
+from buybuddy.benchmarks.grocery import unpack_grocery
 from buybuddy.benchmarks.report import BenchmarkReport
 from buybuddy.ml.images import read_image_rgb
 from buybuddy.ml.retrieval.encoder import Encoder
+from buybuddy.ml.segmentation.plain_background import cut_from_plain
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -35,7 +36,7 @@ def run(data_dir: Path, models_dir: Path, scratch_dir: Path, *, photos_per_produ
     cv2.setNumThreads(1)
     encoder = Encoder(models_dir, n_threads=1)
     shop_pictures = [read_image_rgb(product.shop_picture) for product in products]
-    gallery = encoder.embed(shop_pictures, [cut_from_white(rgb) for rgb in shop_pictures])
+    gallery = encoder.embed(shop_pictures, [cut_from_plain(rgb) for rgb in shop_pictures])
     fused, labels, durations_ms = [], [], []
     for label, product in enumerate(products):
         for path in product.photos:

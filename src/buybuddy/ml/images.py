@@ -4,12 +4,14 @@ import contextlib
 import struct
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from buybuddy.errors import UnreadableMedia
+from buybuddy.errors import StageFailed, UnreadableMedia
 
 UInt8Array = npt.NDArray[np.uint8]
 
@@ -82,6 +84,17 @@ def read_matte(path: Path) -> UInt8Array:
             return np.array(image.convert("L"), dtype=np.uint8)
     except (OSError, SyntaxError, ValueError) as error:
         raise UnreadableMedia(f"The matte is damaged: {error}.") from error
+
+
+def encode_picture(image: UInt8Array, extension: Literal[".png", ".webp"]) -> bytes:
+    """Encode a (H, W, 3) uint8 RGB picture or a (H, W) uint8 matte. Raises: StageFailed."""
+    settings = [cv2.IMWRITE_PNG_COMPRESSION, 3] if extension == ".png" else [cv2.IMWRITE_WEBP_QUALITY, 82]
+    is_ok, data = cv2.imencode(
+        extension, cv2.cvtColor(image, cv2.COLOR_RGB2BGR) if image.ndim == 3 else image, settings
+    )
+    if not is_ok:
+        raise StageFailed(f"A picture could not be written as {extension}.")
+    return bytes(data)
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:

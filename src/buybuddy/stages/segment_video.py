@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from buybuddy.errors import StageFailed
+from buybuddy.ml.images import encode_picture
 from buybuddy.ml.metadata.reader import read_metadata
 from buybuddy.ml.metadata.reading import LabelView
 from buybuddy.ml.segmentation.offline import OfflineSegmenter
@@ -160,10 +161,10 @@ def _store_frame(
     name = f"frame_{index:04d}"
     thumbnail = cv2.resize(cut.rgb, (_THUMBNAIL_SIDE_PX, _THUMBNAIL_SIDE_PX), interpolation=cv2.INTER_AREA)
     prefix = spec.output_prefix
-    stored = context.write_output(f"{prefix}{name}.png", encode_rgb(cut.rgb, ".png"))
-    matte = context.write_output(f"{prefix}mattes/{name}.png", _encode(cut.matte, ".png"))
+    stored = context.write_output(f"{prefix}{name}.png", encode_picture(cut.rgb, ".png"))
+    matte = context.write_output(f"{prefix}mattes/{name}.png", encode_picture(cut.matte, ".png"))
     small = context.write_output(
-        f"{prefix}thumbnails/{name}.webp", encode_rgb(np.asarray(thumbnail, dtype=np.uint8), ".webp")
+        f"{prefix}thumbnails/{name}.webp", encode_picture(np.asarray(thumbnail, dtype=np.uint8), ".webp")
     )
     quality = chosen.quality
     side = cut.rgb.shape[0]
@@ -189,19 +190,6 @@ def _store_frame(
             score=quality.score,
         ),
     )
-
-
-def encode_rgb(rgb: UInt8Array, extension: str) -> bytes:
-    """Encode a (H, W, 3) uint8 RGB picture as `.png` or `.webp`."""
-    return _encode(np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), dtype=np.uint8), extension)
-
-
-def _encode(image: UInt8Array, extension: str) -> bytes:
-    settings = [cv2.IMWRITE_PNG_COMPRESSION, 3] if extension == ".png" else [cv2.IMWRITE_WEBP_QUALITY, 82]
-    is_ok, data = cv2.imencode(extension, image, settings)
-    if not is_ok:
-        raise StageFailed(f"A frame could not be written as {extension}.")
-    return bytes(data)
 
 
 def _video_facts(info: VideoInfo, scan: ClipScan) -> VideoFacts:

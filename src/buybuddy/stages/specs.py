@@ -241,6 +241,32 @@ class EmbedQueryResult(Payload):
         return {"n_vectors": len(self.vectors), "encoder": self.encoder.name}
 
 
+# --- take_in_image ---------------------------------------------------------------------------------------------------
+
+
+class TakeInImageSpec(Payload):
+    """Look at one picture that was sent for a product. Runs while a person waits."""
+
+    stage: Literal["take_in_image"] = "take_in_image"
+    image_key: str
+    output_prefix: str
+    is_shop_picture: bool = Field(False, description="Cut a plain, light background away, where there is one.")
+
+
+class TakeInImageResult(Payload):
+    """Sizes are upright; the matte has the picture's size."""
+
+    stage: Literal["take_in_image"] = "take_in_image"
+    width_px: int
+    height_px: int
+    thumbnail_key: str
+    matte_key: str | None = None
+
+    def summary(self) -> dict[str, object]:
+        """Return what a job shows of it."""
+        return {"width_px": self.width_px, "height_px": self.height_px, "is_cut_out": self.matte_key is not None}
+
+
 # --- batch work: no stage, its work is in the database (domain/jobs/batches.py) --------------------------------------
 
 
@@ -290,7 +316,7 @@ class BatchResult(Payload):
         return {"n_done": self.n_done, "n_failed": self.n_failed, "failures": failures}
 
 
-StageSpec = SegmentVideoSpec | EmbedImagesSpec | EmbedQuerySpec
+StageSpec = SegmentVideoSpec | EmbedImagesSpec | EmbedQuerySpec | TakeInImageSpec
 BatchSpec = BulkDeleteSpec | BulkEditSpec | ImportSpec
 Spec = StageSpec | BatchSpec
-Result = SegmentVideoResult | EmbedImagesResult | EmbedQueryResult | BatchResult
+Result = SegmentVideoResult | EmbedImagesResult | EmbedQueryResult | TakeInImageResult | BatchResult
