@@ -3,7 +3,8 @@
 import datetime as dt
 import uuid
 
-from sqlalchemy import CheckConstraint, Float, ForeignKey, Index, func, text
+from sqlalchemy import BigInteger, CheckConstraint, Float, ForeignKey, Identity, Index, func, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from buybuddy.domain.accounts.tables import User
@@ -60,23 +61,58 @@ class MatchSuggestion(Base):
 
 
 class MatchingQueueRow(Base):
-    """What matching a product would bring, as it was last counted."""
+    """What matching a product would bring, as it was last counted; each product that needs matching has one.
+
+    Columns:
+        status: the product's; the list is read in the order of its index, without a look at the products.
+        n_candidates: cards above the threshold that nobody has decided about; tallies add them up by status.
+        expected_matches: the sum of their confidences.
+    """
 
     __tablename__ = "matching_queue"
-    __table_args__ = (Index("ix_matching_queue_gain", text("expected_matches DESC"), "product_id"),)
+    __table_args__ = (Index("ix_matching_queue_gain", "status", "expected_matches", "product_id"),)
 
     product_id: Mapped[uuid.UUID] = mapped_column(ForeignKey(Product.id, ondelete="CASCADE"), primary_key=True)
+    status: Mapped[str]
     n_candidates: Mapped[int]
     expected_matches: Mapped[float] = mapped_column(Float(53))
     best_similarity: Mapped[float | None] = mapped_column(Float(53))
     counted_at: Mapped[dt.datetime] = mapped_column(server_default=func.clock_timestamp())
 
 
+class MatchingChange(Base):
+    """A product whose row in the queue is to be counted anew: written by triggers, never updated, taken by a sweep."""
+
+    __tablename__ = "matching_changes"
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    product_id: Mapped[uuid.UUID]
+
+
+class MatchingCalibration(Base):
+    """How sure a similarity makes us, by what people have decided about pairs that this encoder found.
+
+    Columns:
+        curve: confidence/rules.py has its fields.
+        n_decisions: that it was fitted to.
+    """
+
+    __tablename__ = "matching_calibrations"
+
+    encoder_id: Mapped[uuid.UUID] = mapped_column(ForeignKey(Encoder.id, ondelete="CASCADE"), primary_key=True)
+    curve: Mapped[dict[str, object]] = mapped_column(JSONB)
+    n_decisions: Mapped[int]
+    fitted_at: Mapped[dt.datetime] = mapped_column(server_default=func.clock_timestamp())
+
+
 class MatchAudit(Base):
     """An automatic approval that was drawn for a person to look at, and what they said."""
 
     __tablename__ = "match_audits"
-    __table_args__ = (Index("ix_match_audits_open", "drawn_at", postgresql_where=text("is_right IS NULL")),)
+    __table_args__ = (
+        Index("ix_match_audits_open", "drawn_at", "product_id", "photo_id", postgresql_where=text("is_right IS NULL")),
+        Index("ix_match_audits_answered", "answered_at", postgresql_where=text("is_right IS NOT NULL")),
+    )
 
     product_id: Mapped[uuid.UUID] = mapped_column(ForeignKey(Product.id, ondelete="CASCADE"), primary_key=True)
     photo_id: Mapped[uuid.UUID] = mapped_column(ForeignKey(Photo.id, ondelete="CASCADE"), primary_key=True, index=True)
@@ -93,6 +129,8 @@ class MatchingSettings(Base):
         ready_after: approved photos after which a product counts as ready.
         precision_target: of automatic approvals.
         audit_share: of automatic approvals that people are asked to look at.
+        automatic_since: when they were last switched on; older audits say nothing about them.
+        suggested_encoder_id: whose suggestions there are; another one that serves has them made anew.
     """
 
     __tablename__ = "matching_settings"
@@ -108,3 +146,5 @@ class MatchingSettings(Base):
     is_automatic: Mapped[bool] = mapped_column(server_default=text("false"))
     precision_target: Mapped[float] = mapped_column(Float(53), server_default="0.99")
     audit_share: Mapped[float] = mapped_column(Float(53), server_default="0.1")
+    automatic_since: Mapped[dt.datetime | None]
+    suggested_encoder_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey(Encoder.id, ondelete="SET NULL"))

@@ -82,6 +82,104 @@ BEGIN
 END $$
 """
 
+# Whatever changes what the queue says of a product leaves a row that says so; the worker's sweep counts it anew.
+NOTE_STATUS = """
+CREATE FUNCTION note_matching_status() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO matching_changes (product_id) VALUES (NEW.id);
+    RETURN NULL;
+END $$
+"""
+NOTE_PAIRS = """
+CREATE FUNCTION note_matching_pairs() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'DELETE' THEN INSERT INTO matching_changes (product_id) SELECT DISTINCT product_id FROM removed;
+    ELSE INSERT INTO matching_changes (product_id) SELECT DISTINCT product_id FROM added;
+    END IF;
+    RETURN NULL;
+END $$
+"""
+NOTE_PHOTOS = """
+CREATE FUNCTION note_matching_photos() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO matching_changes (product_id) SELECT DISTINCT s.product_id
+    FROM after_it a JOIN before_it b ON b.id = a.id JOIN match_suggestions s ON s.photo_id = a.id
+    WHERE (a.status, a.group_id, a.barcode, a.barcodes_seen)
+        IS DISTINCT FROM (b.status, b.group_id, b.barcode, b.barcodes_seen);
+    RETURN NULL;
+END $$
+"""
+TALLIES = {
+    "image_embeddings": """
+        SELECT 'image_embeddings' AS subject, f.facet, f.key, {sign} AS n FROM {rows} r, LATERAL (VALUES
+            ('day', (r.created_at AT TIME ZONE 'UTC')::date::text), ('encoder', r.encoder_id::text)) f (facet, key)
+    """,
+    "photo_embeddings": """
+        SELECT 'photo_embeddings' AS subject, 'encoder' AS facet, r.encoder_id::text AS key, {sign} AS n FROM {rows} r
+    """,
+    "match_decisions": """
+        SELECT 'match_decisions' AS subject, 'person' AS facet, r.user_id::text AS key, {sign} AS n FROM {rows} r
+        WHERE r.origin = 'person' AND r.user_id IS NOT NULL
+    """,
+    "matching_queue": """
+        SELECT 'matching_queue' AS subject, 'candidates' AS facet, r.status AS key, {sign} * r.n_candidates AS n
+        FROM {rows} r
+    """,
+}
+
+
+def _tally_function(table: str, select: str) -> str:
+    """Build the function of migration 0003's kind that keeps a table's tallies."""
+    added, removed = select.format(sign="1", rows="added"), select.format(sign="-1", rows="removed")
+    insert = "INSERT INTO tallies (subject, facet, key, n) SELECT subject, facet, key, sum(n) FROM ({}) t GROUP BY 1, 2, 3 HAVING sum(n) <> 0;"
+    return f"""
+CREATE OR REPLACE FUNCTION tally_{table}() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'INSERT' THEN {insert.format(added)}
+    ELSIF TG_OP = 'DELETE' THEN {insert.format(removed)}
+    ELSE {insert.format(added + " UNION ALL " + removed)}
+    END IF;
+    RETURN NULL;
+END $$
+"""
+
+
+def _after(name: str, event: str, table: str, function: str, new: str | None = None, old: str | None = None) -> None:
+    tables = " ".join(([f"NEW TABLE AS {new}"] if new else []) + ([f"OLD TABLE AS {old}"] if old else []))
+    op.execute(
+        f"CREATE TRIGGER {name} AFTER {event} ON {table} REFERENCING {tables} FOR EACH STATEMENT EXECUTE FUNCTION {function}()"
+    )
+
+
+def _follow_the_queue() -> None:
+    """Keep tallies and notes of what the queue of matching is counted from."""
+    for function in (NOTE_STATUS, NOTE_PAIRS, NOTE_PHOTOS):
+        op.execute(sa.text(function.replace(":", "\\:")))
+    for table, select in TALLIES.items():
+        op.execute(sa.text(_tally_function(table, select).replace(":", "\\:")))
+        if table != "image_embeddings":  # its triggers are there
+            _after("tally_insert", "INSERT", table, f"tally_{table}", new="added")
+            _after("tally_update", "UPDATE", table, f"tally_{table}", new="added", old="removed")
+            _after("tally_delete", "DELETE", table, f"tally_{table}", old="removed")
+    op.execute(
+        "INSERT INTO tallies (subject, facet, key, n)"
+        " SELECT 'image_embeddings', 'encoder', encoder_id, count(*) FROM image_embeddings GROUP BY encoder_id"
+    )
+    for table in ("match_suggestions", "match_decisions"):
+        _after("note_matching_insert", "INSERT", table, "note_matching_pairs", new="added")
+        _after("note_matching_update", "UPDATE", table, "note_matching_pairs", new="added")
+        _after("note_matching_delete", "DELETE", table, "note_matching_pairs", old="removed")
+    _after("note_matching", "UPDATE", "real_images", "note_matching_photos", new="after_it", old="before_it")
+    op.execute(
+        "CREATE TRIGGER note_matching_new AFTER INSERT ON products FOR EACH ROW"
+        " WHEN (NEW.status = 'needs_matching') EXECUTE FUNCTION note_matching_status()"
+    )
+    op.execute(
+        "CREATE TRIGGER note_matching_status AFTER UPDATE OF status ON products FOR EACH ROW"
+        " WHEN (NEW.status <> OLD.status) EXECUTE FUNCTION note_matching_status()"
+    )
+    op.execute("INSERT INTO matching_changes (product_id) SELECT id FROM products WHERE status = 'needs_matching'")
+
 
 def upgrade() -> None:
     op.create_table(
@@ -91,12 +189,20 @@ def upgrade() -> None:
         sa.Column("is_automatic", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("precision_target", sa.Float(precision=53), server_default="0.99", nullable=False),
         sa.Column("audit_share", sa.Float(precision=53), server_default="0.1", nullable=False),
+        sa.Column("automatic_since", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("suggested_encoder_id", sa.Uuid(), nullable=True),
         sa.CheckConstraint("audit_share BETWEEN 0.01 AND 1", name=op.f("ck_matching_settings_audit_share")),
         sa.CheckConstraint("id = 1", name=op.f("ck_matching_settings_one_row")),
         sa.CheckConstraint(
             "precision_target BETWEEN 0.5 AND 0.9999", name=op.f("ck_matching_settings_precision_target")
         ),
         sa.CheckConstraint("ready_after BETWEEN 1 AND 1000", name=op.f("ck_matching_settings_ready_after")),
+        sa.ForeignKeyConstraint(
+            ["suggested_encoder_id"],
+            ["encoders.id"],
+            name=op.f("fk_matching_settings_suggested_encoder_id"),
+            ondelete="SET NULL",
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_matching_settings")),
     )
     op.create_table(
@@ -119,6 +225,7 @@ def upgrade() -> None:
     op.create_table(
         "matching_queue",
         sa.Column("product_id", sa.Uuid(), nullable=False),
+        sa.Column("status", sa.String(), nullable=False),
         sa.Column("n_candidates", sa.Integer(), nullable=False),
         sa.Column("expected_matches", sa.Float(precision=53), nullable=False),
         sa.Column("best_similarity", sa.Float(precision=53), nullable=True),
@@ -130,8 +237,23 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("product_id", name=op.f("pk_matching_queue")),
     )
-    op.create_index(
-        "ix_matching_queue_gain", "matching_queue", [sa.literal_column("expected_matches DESC"), "product_id"]
+    op.create_index("ix_matching_queue_gain", "matching_queue", ["status", "expected_matches", "product_id"])
+    op.create_table(
+        "matching_changes",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
+        sa.Column("product_id", sa.Uuid(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_matching_changes")),
+    )
+    op.create_table(
+        "matching_calibrations",
+        sa.Column("encoder_id", sa.Uuid(), nullable=False),
+        sa.Column("curve", postgresql.JSONB(), nullable=False),
+        sa.Column("n_decisions", sa.Integer(), nullable=False),
+        sa.Column("fitted_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["encoder_id"], ["encoders.id"], name=op.f("fk_matching_calibrations_encoder_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("encoder_id", name=op.f("pk_matching_calibrations")),
     )
     op.create_table(
         "photo_import_problems",
@@ -216,7 +338,15 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_match_audits_user_id"), ondelete="SET NULL"),
         sa.PrimaryKeyConstraint("product_id", "photo_id", name=op.f("pk_match_audits")),
     )
-    op.create_index("ix_match_audits_open", "match_audits", ["drawn_at"], postgresql_where=sa.text("is_right IS NULL"))
+    op.create_index(
+        "ix_match_audits_open",
+        "match_audits",
+        ["drawn_at", "product_id", "photo_id"],
+        postgresql_where=sa.text("is_right IS NULL"),
+    )
+    op.create_index(
+        "ix_match_audits_answered", "match_audits", ["answered_at"], postgresql_where=sa.text("is_right IS NOT NULL")
+    )
     op.create_index(op.f("ix_match_audits_photo_id"), "match_audits", ["photo_id"])
     op.create_table(
         "match_decisions",
@@ -347,6 +477,7 @@ def upgrade() -> None:
     op.execute("CREATE TRIGGER make_graphs AFTER INSERT ON encoders FOR EACH ROW EXECUTE FUNCTION make_graphs()")
     op.execute("CREATE TRIGGER drop_graphs AFTER DELETE ON encoders FOR EACH ROW EXECUTE FUNCTION drop_graphs()")
     op.execute("CREATE TRIGGER touch BEFORE UPDATE ON real_images FOR EACH ROW EXECUTE FUNCTION touch_row()")
+    _follow_the_queue()
 
 
 def downgrade() -> None:
