@@ -10,7 +10,7 @@ PNPM := $(WITH_NODE) npx --yes pnpm@10.34.9
 WEB_SOURCES := $(shell find apps/web -type f -not -path '*/node_modules/*' -not -path '*/.next/*' -not -path '*/out/*' -not -name '*.tsbuildinfo' -not -name next-env.d.ts 2>/dev/null)
 export NEXT_TELEMETRY_DISABLED := 1
 
-.PHONY: help setup web run demo test chaos fuzz check format openapi bench clean
+.PHONY: help setup web run demo test chaos walks fuzz check format openapi bench clean
 
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | column -t -s $$'\t'
@@ -31,6 +31,9 @@ test: setup check ## everything: checks, unit, contract, integration, fault and 
 
 chaos: setup ## kill the platform's processes at random moments, BUYBUDDY_CHAOS_ROUNDS times (20)
 	$(BIN)/pytest -m campaign -s --timeout 7200 tests/chaos
+
+walks: setup ## decide about photos in BUYBUDDY_MATCHING_STEPS (10000) random steps, beside a model of what should be
+	$(BIN)/pytest -m campaign -s --timeout 7200 tests/integration/test_matching_decisions.py
 
 fuzz: setup ## ask every operation BUYBUDDY_FUZZ_EXAMPLES (1000) made-up questions, as every role
 	BUYBUDDY_FUZZ_EXAMPLES=$${BUYBUDDY_FUZZ_EXAMPLES:-1000} $(BIN)/pytest -m campaign -s --timeout 36000 tests/contract/test_schemathesis.py
