@@ -1,0 +1,1 @@
+"""How sure a similarity makes us, learned from what people have decided."""
