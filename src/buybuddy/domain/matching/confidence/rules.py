@@ -242,7 +242,9 @@ def wilson_bounds(n_right: int, n: int) -> tuple[float, float]:
     share, z = n_right / n, Z_ONE_SIDED
     middle = share + z * z / (2 * n)
     reach = z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
-    return max(0.0, (middle - reach) / (1 + z * z / n)), min(1.0, (middle + reach) / (1 + z * z / n))
+    low = (middle - reach) / (1 + z * z / n) if n_right else 0.0
+    high = (middle + reach) / (1 + z * z / n) if n_right < n else 1.0
+    return min(max(low, 0.0), share), max(min(high, 1.0), share)
 
 
 def differs(one: Curve, other: Curve, by: float) -> bool:
