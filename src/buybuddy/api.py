@@ -33,7 +33,7 @@ from buybuddy.domain.products.imports import routes as import_routes
 from buybuddy.domain.search import routes as search
 from buybuddy.domain.videos import routes as videos
 from buybuddy.domain.videos.uploads import routes as upload_routes
-from buybuddy.flow import build_board
+from buybuddy.flow import build_board, build_follow_images
 from buybuddy.infra.db import Database
 from buybuddy.infra.db.event_feed import EventFeed
 from buybuddy.infra.db.reader import Reader
@@ -76,6 +76,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             settings, db, reader, open_storage(settings), LinkSigner(settings.signing_key()), queue, queries, events
         )
         app.state.board = build_board(queue)
+        app.state.follow_images = build_follow_images(app.state.board)
         app.state.passwords = Passwords()
         await reader.open()
         await events.start()

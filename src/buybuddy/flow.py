@@ -3,7 +3,7 @@
 videos ── video_processing ──▶ products (frames, metadata) ── embedding_extraction ──▶ embeddings ──▶ search
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from buybuddy.domain.collaboration import sweeping as collaboration
 from buybuddy.domain.collaboration.notifications.service import notify
@@ -12,8 +12,10 @@ from buybuddy.domain.jobs.board import JobBoard
 from buybuddy.domain.jobs.tables import Job
 from buybuddy.domain.products import service as products
 from buybuddy.domain.products.bulk import service as bulk
+from buybuddy.domain.products.images.adding import FollowImages
 from buybuddy.domain.products.imports import apply as import_apply
 from buybuddy.domain.products.imports import service as imports
+from buybuddy.domain.products.tables import ProductImage
 from buybuddy.domain.vectors import service as vectors
 from buybuddy.domain.videos import service as videos
 from buybuddy.errors import StageFailed
@@ -35,6 +37,15 @@ async def follow_change(session: Session, job: Job) -> None:
     if job.status in ("completed", "failed") and job.created_by is not None:
         what = {"job_type": job.type, "error": job.error_message}
         await notify(session, job.created_by, f"job.{job.status}", Subject("job", job.id, job.subject_label), what)
+
+
+def build_follow_images(board: JobBoard) -> FollowImages:
+    """Build the function that has images embedded which people have sent, in the transaction that adds them."""
+
+    async def follow_images(session: Session, images: Sequence[ProductImage], subject: Subject) -> Job | None:
+        return await vectors.embed_new_images(session, board, images, subject)
+
+    return follow_images
 
 
 def build_apply_result(board: JobBoard, storage: ObjectStorage) -> Callable[[Session, Job, Result], Awaitable[None]]:

@@ -25,7 +25,7 @@ VIEWER = """
 OPERATOR = """
     uploadVideos processVideos retryVideo deleteVideo
     getUploadCapabilities createUpload getUploadOffset getUpload appendToUpload deleteUpload
-    createProduct editProduct deleteProduct deleteProductImage makeImagePrimary
+    createProduct editProduct deleteProduct addProductImages deleteProductImage makeImagePrimary
     addBarcode removeBarcode makeBarcodePrimary
     downloadImportTemplate previewImport getImport listImportRows applyImport discardImport
     bulkDeleteProducts bulkEditProducts undoBulkEdit

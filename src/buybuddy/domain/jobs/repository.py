@@ -229,11 +229,14 @@ async def list_running(session: Session, limit: int) -> Sequence[Job]:
     return (await session.scalars(statement)).all()
 
 
-async def latest_by_subject(session: Session, subject_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Job]:
-    """Return the newest job of each subject that has one."""
+async def latest_by_subject(
+    session: Session, subject_ids: Sequence[uuid.UUID], job_type: str | None = None
+) -> dict[uuid.UUID, Job]:
+    """Return the newest job, or the newest of a type, of each subject that has one."""
+    of_type = [Job.type == job_type] if job_type is not None else []
     statement = (
         select(Job)
-        .where(Job.subject_id.in_(subject_ids))
+        .where(Job.subject_id.in_(subject_ids), *of_type)
         .ext(distinct_on(Job.subject_id))
         .order_by(Job.subject_id, Job.created_at.desc())
     )

@@ -51,6 +51,13 @@ async def images_by_id(session: Session, image_ids: Sequence[uuid.UUID]) -> dict
     return {image.id: image for image in rows}
 
 
+async def images_by_sha256(session: Session, product_id: uuid.UUID, hashes: Sequence[str]) -> dict[str, ProductImage]:
+    """Return a product's images of these bytes; of several of the same bytes the oldest."""
+    statement = select(ProductImage).where(ProductImage.product_id == product_id, ProductImage.sha256.in_(hashes))
+    newest_first = statement.order_by(ProductImage.created_at.desc(), ProductImage.id.desc())
+    return {image.sha256: image for image in await session.scalars(newest_first)}
+
+
 async def insert_product(session: Session, **values: object) -> bool:
     """Add a product; False when its id is taken."""
     statement = insert(Product).values(values).on_conflict_do_nothing(index_elements=["id"]).returning(Product.id)

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 from pydantic_core import to_json
 
+from buybuddy.domain.jobs.schemas import JobOut
 from buybuddy.domain.products.bulk.rules import TEXT_FIELDS, text_or_none
 from buybuddy.domain.products.lists.filters import ProductStatus
 from buybuddy.domain.products.lists.repository import ProductPage
@@ -170,6 +171,23 @@ class ProductImagesOut(BaseModel):
     def from_images(cls, images: Sequence[ImageOut], totals: Mapping[str, int]) -> "ProductImagesOut":
         by_type = {kind: [image for image in images if image.image_type == kind] for kind in get_args(ImageType)}
         return cls.model_validate({**by_type, **{f"{kind}_total": totals.get(kind, 0) for kind in by_type}})
+
+
+class SentImage(BaseModel):
+    """What became of one file; `known` are bytes that the product has already."""
+
+    filename: str
+    outcome: Literal["added", "known", "refused"]
+    reason: str | None = Field(description="Why it was refused.")
+    image: ImageOut | None
+
+
+class ImagesAdded(BaseModel):
+    """The product as it is now, its files in the order sent, and the job that makes them searchable."""
+
+    product: ProductOut
+    files: list[SentImage]
+    job: JobOut | None
 
 
 class ProductFields(BaseModel):

@@ -21,11 +21,15 @@ from buybuddy.stages.specs import EmbedImagesResult, EmbedImagesSpec, EncoderIde
 
 
 async def embed_new_images(
-    session: Session, board: JobBoard, images: Sequence[ProductImage], subject: Subject, parent_job_id: uuid.UUID
-) -> None:
-    """Create a job that embeds images which were just added."""
+    session: Session,
+    board: JobBoard,
+    images: Sequence[ProductImage],
+    subject: Subject,
+    parent_job_id: uuid.UUID | None = None,
+) -> Job | None:
+    """Create a job that embeds images which were just added; None without any."""
     if not images:
-        return
+        return None
     job_id = new_id()
     spec = EmbedImagesSpec(
         images=tuple(
@@ -34,7 +38,7 @@ async def embed_new_images(
         output_prefix=object_key("embeddings", job_id) + "/",
     )
     new = NewJob(type="embedding_extraction", subject=subject, spec=spec, id=job_id, parent_job_id=parent_job_id)
-    await create_follow_up_jobs(session, board, [new])
+    return (await create_follow_up_jobs(session, board, [new]))[0]
 
 
 async def apply_embeddings(session: Session, storage: ObjectStorage, job: Job, result: EmbedImagesResult) -> None:
