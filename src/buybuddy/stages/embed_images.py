@@ -55,7 +55,7 @@ def embed_images(spec: EmbedImagesSpec, context: StageContext) -> EmbedImagesRes
     if spec.images and not image_ids:
         raise StageFailed(f"None of {len(spec.images)} pictures could be read; the first: {failures[0].reason}")
     vectors = np.concatenate(blocks) if blocks else np.empty((0, EMBEDDING_DIM), dtype=np.float32)
-    stored = context.write_output(f"{spec.output_prefix}{VECTORS_NAME}", _encode_npy(vectors))
+    stored = context.write_output(f"{spec.output_prefix}{VECTORS_NAME}", encode_npy(vectors))
     context.report(1.0, "done")
     return EmbedImagesResult(
         encoder=identify(encoder),
@@ -86,9 +86,9 @@ def _batches(images: Sequence[ImageInput]) -> Iterator[Sequence[ImageInput]]:
 
 def _read(image: ImageInput, context: StageContext) -> tuple[UInt8Array, UInt8Array | None]:
     if image.matte_key is None:
-        with _input(image.key, context) as path:
+        with lend_input(image.key, context) as path:
             return read_image_rgb(path, max_side_px=_MAX_SIDE_PX), None
-    with _input(image.key, context) as path, _input(image.matte_key, context) as matte_path:
+    with lend_input(image.key, context) as path, lend_input(image.matte_key, context) as matte_path:
         picture, matte = read_image_rgb(path), read_matte(matte_path)
     if matte.shape != picture.shape[:2]:
         raise UnreadableMedia(f"Picture {picture.shape[1::-1]} and matte {matte.shape[::-1]} differ in size.")
@@ -96,7 +96,7 @@ def _read(image: ImageInput, context: StageContext) -> tuple[UInt8Array, UInt8Ar
 
 
 @contextmanager
-def _input(key: str, context: StageContext) -> Iterator[Path]:
+def lend_input(key: str, context: StageContext) -> Iterator[Path]:
     """Lend an object's file; a copy in the scratch folder goes at once, so that a large set does not fill the disk."""
     path = context.read_input(key)
     try:
@@ -106,7 +106,8 @@ def _input(key: str, context: StageContext) -> Iterator[Path]:
             path.unlink(missing_ok=True)
 
 
-def _encode_npy(vectors: FloatArray) -> bytes:
+def encode_npy(rows: FloatArray | UInt8Array) -> bytes:
+    """Return an array as the bytes of a .npy file."""
     buffer = io.BytesIO()
-    np.save(buffer, vectors, allow_pickle=False)
+    np.save(buffer, rows, allow_pickle=False)
     return buffer.getvalue()

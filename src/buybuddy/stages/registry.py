@@ -14,6 +14,7 @@ STAGES: dict[str, str] = {
     "embed_images": "buybuddy.stages.embed_images:embed_images",
     "embed_query": "buybuddy.stages.embed_query:embed_query",
     "take_in_image": "buybuddy.stages.take_in_image:take_in_image",
+    "read_photos": "buybuddy.stages.read_photos:read_photos",
 }
 
 SPEC: TypeAdapter[Spec] = TypeAdapter(Annotated[Spec, Field(discriminator="stage")])

@@ -267,6 +267,53 @@ class TakeInImageResult(Payload):
         return {"width_px": self.width_px, "height_px": self.height_px, "is_cut_out": self.matte_key is not None}
 
 
+# --- read_photos -----------------------------------------------------------------------------------------------------
+
+
+class PhotoInput(Payload):
+    photo_id: str
+    key: str
+
+
+class ReadPhotosSpec(Payload):
+    """Read photos of the pool: what candidates, lists and near-duplicates are found by."""
+
+    stage: Literal["read_photos"] = "read_photos"
+    photos: tuple[PhotoInput, ...] = Field(min_length=1, max_length=200)
+    output_prefix: str
+    encoder: Literal["auto", "efficientnet-lite0"] = "auto"
+
+
+class PhotoFacts(Payload):
+    """One readable photo; its size is the upright one in the file."""
+
+    photo_id: str
+    width_px: int
+    height_px: int
+    thumbnail_key: str
+    phash: int = Field(ge=-(2**63), lt=2**63, description="64 bits; ml/near_duplicates.py says which.")
+    barcodes_seen: tuple[str, ...] = ()
+
+
+class ReadPhotosResult(Payload):
+    """The rows of both .npy files are in the order of `photos`.
+
+    `vectors_key`: float32 (n, dim), unit rows. `scenes_key`: uint8 (n, 16, 16, 3) RGB.
+    """
+
+    stage: Literal["read_photos"] = "read_photos"
+    encoder: EncoderIdentity
+    vectors_key: str
+    scenes_key: str
+    photos: tuple[PhotoFacts, ...] = ()
+    failures: tuple[ImageFailure, ...] = ()
+
+    def summary(self) -> dict[str, object]:
+        """Return what a job shows of it."""
+        failures = [failure.model_dump() for failure in self.failures[:100]]
+        return {"n_photos": len(self.photos), "encoder": self.encoder.name, "failures": failures}
+
+
 # --- batch work: no stage, its work is in the database (domain/jobs/batches.py) --------------------------------------
 
 
@@ -316,7 +363,7 @@ class BatchResult(Payload):
         return {"n_done": self.n_done, "n_failed": self.n_failed, "failures": failures}
 
 
-StageSpec = SegmentVideoSpec | EmbedImagesSpec | EmbedQuerySpec | TakeInImageSpec
+StageSpec = SegmentVideoSpec | EmbedImagesSpec | EmbedQuerySpec | TakeInImageSpec | ReadPhotosSpec
 BatchSpec = BulkDeleteSpec | BulkEditSpec | ImportSpec
 Spec = StageSpec | BatchSpec
-Result = SegmentVideoResult | EmbedImagesResult | EmbedQueryResult | TakeInImageResult | BatchResult
+Result = SegmentVideoResult | EmbedImagesResult | EmbedQueryResult | TakeInImageResult | ReadPhotosResult | BatchResult
