@@ -1571,7 +1571,11 @@ export interface paths {
          */
         get: operations["pageProductImages"];
         put?: never;
-        post?: never;
+        /**
+         * Add product images
+         * @description Add pictures (JPEG, PNG, WebP; 40 MiB each, 64 MiB together): those that cannot be read are listed, not kept.
+         */
+        post: operations["addProductImages"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2065,6 +2069,18 @@ export interface components {
              * @description Digits and letters, at most 32; spaces are left out, zeros are not.
              */
             barcode: string;
+        };
+        /** Body_addProductImages */
+        Body_addProductImages: {
+            /** Files */
+            files: string[];
+            /**
+             * Image Type
+             * @description A shop picture, or a photo.
+             * @default synthetic
+             * @enum {string}
+             */
+            image_type: "synthetic" | "real";
         };
         /** Body_previewImport */
         Body_previewImport: {
@@ -2650,6 +2666,16 @@ export interface components {
             video_time_s: number | null;
             /** Width Px */
             width_px: number;
+        };
+        /**
+         * ImagesAdded
+         * @description The product as it is now, its files in the order sent, and the job that makes them searchable.
+         */
+        ImagesAdded: {
+            /** Files */
+            files: components["schemas"]["SentImage"][];
+            job: components["schemas"]["JobOut"] | null;
+            product: components["schemas"]["ProductOut"];
         };
         /**
          * ImportColumns
@@ -3882,6 +3908,25 @@ export interface components {
             thumbnail_url: string | null;
             /** Variant Flavor */
             variant_flavor: string | null;
+        };
+        /**
+         * SentImage
+         * @description What became of one file; `known` are bytes that the product has already.
+         */
+        SentImage: {
+            /** Filename */
+            filename: string;
+            image: components["schemas"]["ImageOut"] | null;
+            /**
+             * Outcome
+             * @enum {string}
+             */
+            outcome: "added" | "known" | "refused";
+            /**
+             * Reason
+             * @description Why it was refused.
+             */
+            reason: string | null;
         };
         /** SessionsEnded */
         SessionsEnded: {
@@ -15615,6 +15660,308 @@ export interface operations {
             };
             /** @description UNAVAILABLE */
             503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    addProductImages: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description `token` of the lock that the edit was made under.
+                 * @example 1
+                 */
+                "Lock-Token"?: number | null;
+                /**
+                 * @description The ETag that was read, as in `"v3"`; instead of `version` in the body.
+                 * @example "v3"
+                 */
+                "if-match"?: string | null;
+            };
+            path: {
+                /** @example 0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10 */
+                product_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "files": [
+                 *         "(the file's bytes)"
+                 *       ],
+                 *       "image_type": "synthetic"
+                 *     }
+                 */
+                "multipart/form-data": components["schemas"]["Body_addProductImages"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "files": [
+                     *         {
+                     *           "filename": "8690504012345_biscuit.mp4",
+                     *           "image": {
+                     *             "frame_index": 3,
+                     *             "height_px": 1920,
+                     *             "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *             "image_type": "synthetic",
+                     *             "is_primary": true,
+                     *             "matte_url": "text",
+                     *             "quality": {
+                     *               "completeness": 0.8,
+                     *               "confidence": 0.8,
+                     *               "mask_fraction": 0.8,
+                     *               "occlusion": 0.8,
+                     *               "score": 0.8,
+                     *               "sharpness": 0.8
+                     *             },
+                     *             "source": "upload",
+                     *             "thumbnail_url": "/media/6a1f.c2ln/thumbnails/0199b1c4/0003.webp",
+                     *             "url": "/media/6a1f.c2ln/frames/0199b1c4/0003.png",
+                     *             "video_time_s": 0.8,
+                     *             "width_px": 1080
+                     *           },
+                     *           "outcome": "added",
+                     *           "reason": "It was changed since it was read."
+                     *         }
+                     *       ],
+                     *       "job": {
+                     *         "attempt": 3,
+                     *         "cancel_requested_at": null,
+                     *         "completed_at": "2026-05-04T09:30:00Z",
+                     *         "created_at": "2026-05-04T09:30:00Z",
+                     *         "created_by": "ayse",
+                     *         "current_step": "cutting out frames",
+                     *         "error_code": null,
+                     *         "error_message": null,
+                     *         "executor": "local",
+                     *         "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *         "max_attempts": 3,
+                     *         "metrics": {
+                     *           "seconds": 12.4
+                     *         },
+                     *         "parent_job_id": null,
+                     *         "progress": 40,
+                     *         "remaining_s": 21,
+                     *         "started_at": "2026-05-04T09:30:00Z",
+                     *         "status": "pending",
+                     *         "subject": {
+                     *           "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *           "kind": "product",
+                     *           "label": "Ülker Chocolate biscuit"
+                     *         },
+                     *         "type": "video_processing"
+                     *       },
+                     *       "product": {
+                     *         "augmented_count": 3,
+                     *         "barcode": "8690504012345",
+                     *         "barcodes": [
+                     *           "8690504012345",
+                     *           "86905042"
+                     *         ],
+                     *         "barcodes_seen": [
+                     *           "8690504012345"
+                     *         ],
+                     *         "brand_name": "Ülker",
+                     *         "category": "Biscuits",
+                     *         "claims": [
+                     *           "No palm oil"
+                     *         ],
+                     *         "container_type": "flow pack",
+                     *         "created_at": "2026-05-04T09:30:00Z",
+                     *         "edited_fields": [
+                     *           "text"
+                     *         ],
+                     *         "frame_count": 3,
+                     *         "grounding_prompt": "a red biscuit pack",
+                     *         "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *         "issues_detected": [
+                     *           "net quantity is hidden"
+                     *         ],
+                     *         "manufacturer_country": "Türkiye",
+                     *         "marketing_description": "A crisp biscuit with cocoa cream.",
+                     *         "metadata_reader": "ocr-1",
+                     *         "net_quantity": "70 g",
+                     *         "nutrition_facts": {
+                     *           "calories": "142 kcal",
+                     *           "carbohydrates": "text",
+                     *           "protein": "text",
+                     *           "serving_size": "text",
+                     *           "sugar": "text",
+                     *           "total_fat": "text"
+                     *         },
+                     *         "primary_image_url": "/media/6a1f.c2ln/frames/0199b1c4/0003.png",
+                     *         "product_name": "Chocolate biscuit",
+                     *         "real_count": 3,
+                     *         "status": "pending",
+                     *         "sub_brand": "Hanımeller",
+                     *         "thumbnail_url": "/media/6a1f.c2ln/thumbnails/0199b1c4/0003.webp",
+                     *         "updated_at": "2026-05-04T09:30:00Z",
+                     *         "variant_flavor": "Hazelnut",
+                     *         "version": 3,
+                     *         "video": {
+                     *           "barcode": "8690504012345",
+                     *           "created_at": "2026-05-04T09:30:00Z",
+                     *           "duration_s": 6.5,
+                     *           "error": null,
+                     *           "filename": "8690504012345_biscuit.mp4",
+                     *           "height_px": 1920,
+                     *           "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *           "job": {
+                     *             "attempt": 3,
+                     *             "cancel_requested_at": null,
+                     *             "completed_at": "2026-05-04T09:30:00Z",
+                     *             "created_at": "2026-05-04T09:30:00Z",
+                     *             "created_by": "ayse",
+                     *             "current_step": "cutting out frames",
+                     *             "error_code": null,
+                     *             "error_message": null,
+                     *             "executor": "local",
+                     *             "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *             "max_attempts": 3,
+                     *             "metrics": {
+                     *               "seconds": 12.4
+                     *             },
+                     *             "parent_job_id": null,
+                     *             "progress": 40,
+                     *             "remaining_s": 21,
+                     *             "started_at": "2026-05-04T09:30:00Z",
+                     *             "status": "pending",
+                     *             "subject": {
+                     *               "id": null,
+                     *               "kind": "product",
+                     *               "label": "Ülker Chocolate biscuit"
+                     *             },
+                     *             "type": "video_processing"
+                     *           },
+                     *           "media_url": "/media/6a1f.c2ln/videos/0199b1c4/source.mp4",
+                     *           "poster_url": "/media/6a1f.c2ln/videos/0199b1c4/poster.webp",
+                     *           "product_id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *           "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *           "size_bytes": 4182016,
+                     *           "source": "upload",
+                     *           "status": "pending",
+                     *           "updated_at": "2026-05-04T09:30:00Z",
+                     *           "width_px": 1080
+                     *         },
+                     *         "visibility_score": 87
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ImagesAdded"];
+                };
+            };
+            /** @description INVALID_INPUT */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_FOUND */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description CONFLICT, LOCK_LOST */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description PAYLOAD_TOO_LARGE */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description RESOURCE_LOCKED */
+            423: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description STORAGE_FULL */
+            507: {
                 headers: {
                     /** @description Seconds to wait before trying again. */
                     "Retry-After"?: number;

@@ -897,6 +897,20 @@ class SearchResult(Model):
     variant_flavor: str | None
 
 
+class SentImage(Model):
+    """
+    What became of one file; `known` are bytes that the product has already.
+    """
+
+    filename: str
+    image: ImageOut | None
+    outcome: Literal["added", "known", "refused"] | str
+    reason: str | None
+    """
+    Why it was refused.
+    """
+
+
 class SessionsEnded(Model):
     n_ended: int
 
@@ -1481,3 +1495,13 @@ class UploadOut(Model):
 
     rejected: list[RejectedFile]
     videos: list[VideoOut]
+
+
+class ImagesAdded(Model):
+    """
+    The product as it is now, its files in the order sent, and the job that makes them searchable.
+    """
+
+    files: list[SentImage]
+    job: JobOut | None
+    product: ProductOut

@@ -17,6 +17,7 @@ from buybuddy_sdk.models import (
     CategoryOut,
     FailedProduct,
     ImageOut,
+    ImagesAdded,
     ProductFacetsOut,
     ProductImagesOut,
     ProductOut,
@@ -24,6 +25,7 @@ from buybuddy_sdk.models import (
 )
 
 IMPORT_SILENCE_S = 600.0
+UPLOAD_SILENCE_S = 600.0
 
 
 class AsyncProducts:
@@ -116,6 +118,30 @@ class AsyncProducts:
         """Return the first 1,000 images of each type, and how many there are; with a video only its frames."""
         video_id = None if video is None else id_of(video)
         return await self._transport.get(ProductImagesOut, f"{_path(product)}/frames", video_id=video_id)
+
+    async def add_images(
+        self,
+        product: Ref,
+        *files: FilePath,
+        image_type: str = "synthetic",
+        version: int | None = None,
+        lock_token: int | None = None,
+    ) -> ImagesAdded:
+        """Send pictures of a product; the same bytes are one image, and what cannot be read is listed with the reason.
+
+        Args:
+            image_type: synthetic for a shop picture, whose plain background is cut away; real for a photo.
+        """
+        form = Form(tuple(("files", Path(file)) for file in files), {"image_type": image_type})
+        call = Call(
+            "POST",
+            f"{_path(product)}/images",
+            form=form,
+            headers=_guards(version, lock_token),
+            is_repeatable=version is None,
+            silence_s=UPLOAD_SILENCE_S,
+        )
+        return await self._transport.read(ImagesAdded, call)
 
     async def delete_image(
         self, product: Ref, image: Ref, *, version: int | None = None, lock_token: int | None = None
