@@ -16,7 +16,7 @@ VIEWER = """
     pageProductImages
     listDatasets getDataset listDatasetProducts listDatasetVersions getDatasetVersion verifyDatasetVersion exportDataset
     searchByPhoto
-    listCandidates listSuggestions listDecisions
+    listCandidates listSuggestions listDecisions listMatchingQueue getMatchingProgress
     listJobs getQueueStatus getJob listJobLogs
     getLock listPresence bePresent leavePresence
     listNotifications countUnreadNotifications readAllNotifications readNotification deleteNotification

@@ -37,10 +37,13 @@ class CandidateOut(BaseModel):
     width_px: int | None
     height_px: int | None
     decision: Decision | None
+    confidence: float = Field(ge=0, le=1, description="How likely it shows the product, by what people decided before.")
     photo_ids: list[uuid.UUID] = Field(description="Photos of the card, this one first.")
 
     @classmethod
-    def from_card(cls, card: Candidate, decision: Decision | None, platform: Platform) -> "CandidateOut":
+    def from_card(
+        cls, card: Candidate, decision: Decision | None, confidence: float, platform: Platform
+    ) -> "CandidateOut":
         photo = card.photo
         return cls(
             id=photo.id,
@@ -55,6 +58,7 @@ class CandidateOut(BaseModel):
             width_px=photo.width_px,
             height_px=photo.height_px,
             decision=decision,
+            confidence=round(confidence, 4),
             photo_ids=list(card.members),
         )
 

@@ -4,6 +4,7 @@ import base64
 import binascii
 import datetime as dt
 import json
+import math
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -163,6 +164,8 @@ def _as(column_type: TypeEngine[Any], value: object) -> object:
         return uuid.UUID(value)
     if kind is str and isinstance(value, str) and "\x00" not in value:
         value.encode()  # half of a surrogate pair is a ValueError
+        return value
+    if kind is float and isinstance(value, float) and math.isfinite(value):
         return value
     if kind is int and type(value) is int and abs(value) < 2 ** (63 if isinstance(column_type, BigInteger) else 31):
         return value

@@ -1,0 +1,1 @@
+"""Which product to match next, and how much is left."""

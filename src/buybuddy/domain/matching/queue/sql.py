@@ -1,0 +1,79 @@
+"""The statements that count the queue. What a pair is worth is counted as confidence/rules.py counts it."""
+
+from sqlalchemy import text
+
+from buybuddy.domain.matching.confidence.rules import LARGEST_SCORE, MIDDLE, UNIT, WIDEST_MARGIN, Curve
+
+# Open pairs that nobody has decided about. Needs asked (id, codes) and the parameter encoder; gives product_id,
+# photo_id, group_id, similarity, margin, has_barcode and has_any_barcode.
+OPEN_PAIRS = """
+    SELECT a.id AS product_id, s.photo_id, r.group_id, s.similarity, s.similarity - other.best AS margin,
+        coalesce(ltrim(r.barcode, '0') = ANY (a.codes), false)
+            OR EXISTS (SELECT FROM unnest(r.barcodes_seen) c WHERE ltrim(c, '0') = ANY (a.codes)) AS has_barcode,
+        r.barcode IS NOT NULL OR r.barcodes_seen <> '{}' AS has_any_barcode
+    FROM asked a
+    JOIN match_suggestions s ON s.product_id = a.id AND s.encoder_id = CAST(:encoder AS uuid)
+    JOIN real_images r ON r.id = s.photo_id AND r.status = 'unassigned'
+    CROSS JOIN LATERAL (
+        SELECT max(o.similarity) AS best FROM match_suggestions o
+        WHERE o.photo_id = s.photo_id AND o.product_id <> s.product_id AND o.encoder_id = s.encoder_id
+    ) other
+    WHERE NOT EXISTS (
+        SELECT FROM match_decisions d WHERE d.product_id = s.product_id AND d.photo_id = s.photo_id
+    )
+"""
+ASKED = """
+    SELECT p.id, p.status, ARRAY(SELECT ltrim(b, '0') FROM unnest(p.barcodes) b) AS codes
+    FROM products p WHERE p.id = ANY (CAST(:product_ids AS uuid[]))
+"""
+
+
+def bounded(value: str, limit: float) -> str:
+    return f"greatest(-{limit}, least({limit}, {value}))"
+
+
+SCORE = bounded(
+    "CAST(:w0 AS float8)"
+    f" + CAST(:w1 AS float8) * (similarity - {MIDDLE}) / {UNIT}"
+    f" + CAST(:w2 AS float8) * {bounded('coalesce(margin, 0)', WIDEST_MARGIN)} / {UNIT}"
+    " + CAST(:w3 AS float8) * CAST(has_barcode AS int)",
+    LARGEST_SCORE,
+)
+_PIECE = "1 + width_bucket(score, CAST(:edges AS float8[]))"
+_LOG_ODDS = f"(CAST(:offsets AS float8[]))[{_PIECE}] + (CAST(:slopes AS float8[]))[{_PIECE}] * score"
+CONFIDENCE = f"1 / (1 + exp(-{bounded(_LOG_ODDS, LARGEST_SCORE)}))"
+
+# Rows are written in the order of ids, in which bulk work locks products: a foreign key is looked up for each of them.
+COUNT_ANEW = text(f"""
+    WITH asked AS MATERIALIZED ({ASKED}),
+    scored AS (SELECT pairs.*, {SCORE} AS score FROM ({OPEN_PAIRS}) pairs),
+    counted AS MATERIALIZED (
+        SELECT a.id, a.status,
+            count(DISTINCT c.group_id) FILTER (WHERE c.similarity >= :threshold OR c.has_barcode) AS n_candidates,
+            coalesce(sum(c.confidence), 0) AS expected_matches, max(c.similarity) AS best_similarity
+        FROM asked a LEFT JOIN (SELECT scored.*, {CONFIDENCE} AS confidence FROM scored) c ON c.product_id = a.id
+        GROUP BY a.id, a.status
+    ), wanted AS MATERIALIZED (
+        SELECT * FROM counted WHERE status = 'needs_matching' OR n_candidates > 0
+    ), gone AS (
+        DELETE FROM matching_queue q WHERE q.product_id = ANY (CAST(:product_ids AS uuid[]))
+            AND NOT EXISTS (SELECT FROM wanted w WHERE w.id = q.product_id)
+    )
+    INSERT INTO matching_queue AS q (product_id, status, n_candidates, expected_matches, best_similarity)
+    SELECT id, status, n_candidates, expected_matches, best_similarity FROM wanted ORDER BY id
+    ON CONFLICT (product_id) DO UPDATE SET status = EXCLUDED.status, n_candidates = EXCLUDED.n_candidates,
+        expected_matches = EXCLUDED.expected_matches, best_similarity = EXCLUDED.best_similarity,
+        counted_at = clock_timestamp()
+""")
+TAKE_CHANGES = text("""
+    DELETE FROM matching_changes WHERE id IN (SELECT id FROM matching_changes ORDER BY id LIMIT :limit)
+    RETURNING product_id
+""")
+# One process at a time counts; the others go on with something else.
+TRY_COUNTING = text("SELECT pg_try_advisory_xact_lock(hashtextextended('matching queue', 0))")
+
+
+def curve_values(curve: Curve) -> dict[str, object]:
+    """Return the parameters of SCORE and CONFIDENCE."""
+    named = {f"w{number}": weight for number, weight in enumerate(curve.weights)}
+    return {**named, "edges": list(curve.edges), "offsets": list(curve.offsets), "slopes": list(curve.slopes)}
