@@ -1,9 +1,9 @@
-"""Photos from stores, the imports that brought them, and their vectors."""
+"""Photos from stores, and the imports that brought them."""
 
 import datetime as dt
 import uuid
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Identity, Index, text
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Identity, Index, literal_column, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.types import Text
@@ -17,6 +17,7 @@ class PhotoImport(Base, CreatedAt):
     """One folder, ZIP, manifest or upload of photos, and what became of its files."""
 
     __tablename__ = "photo_imports"
+    __table_args__ = (Index("ix_photo_imports_created_at", "created_at", "id"),)
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=new_id)
     label: Mapped[str]
@@ -67,7 +68,14 @@ class Photo(Base, EditedRow):
         Index("ix_real_images_barcode", "barcode"),
         Index("ix_real_images_barcodes_seen", "barcodes_seen", postgresql_using="gin"),
         Index("uq_real_images_external", "source", "external_id", unique=True),
+        Index("ix_real_images_import", "import_id", "created_at", "id"),
+        Index("ix_real_images_unread", "import_id", postgresql_where=text("read_at IS NULL AND problem IS NULL")),
         Index("ix_real_images_name", text("md5(name)")),
+        Index(
+            "ix_real_images_name_start",
+            literal_column('"left"(name, 100)').label("start"),
+            postgresql_ops={"start": "text_pattern_ops"},
+        ),
         *(
             Index(f"ix_real_images_phash_{band}", text(f"((phash >> {16 * band}) & 65535)"))
             for band in range(4)
@@ -75,7 +83,7 @@ class Photo(Base, EditedRow):
     )  # fmt: skip
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=new_id)
-    import_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey(PhotoImport.id, ondelete="SET NULL"), index=True)
+    import_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey(PhotoImport.id, ondelete="SET NULL"))
     name: Mapped[str]
     source: Mapped[str]
     external_id: Mapped[str | None]
@@ -94,3 +102,16 @@ class Photo(Base, EditedRow):
     product_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey(Product.id, ondelete="SET NULL"))
     read_at: Mapped[dt.datetime | None]
     problem: Mapped[str | None]
+
+
+class PhotoScene(Base):
+    """A photo in little: what tells a near-duplicate from a look-alike. Apart, so that lists do not read over it.
+
+    Columns:
+        scene: (16, 16, 3) uint8 RGB.
+    """
+
+    __tablename__ = "photo_scenes"
+
+    photo_id: Mapped[uuid.UUID] = mapped_column(ForeignKey(Photo.id, ondelete="CASCADE"), primary_key=True)
+    scene: Mapped[bytes]

@@ -49,6 +49,26 @@ BEGIN
     RETURN NULL;
 END $$
 """
+# How many photos each status and source has, kept as in migration 0003; most updates change neither.
+TALLY_PHOTOS = """
+CREATE FUNCTION tally_real_images() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        INSERT INTO tallies (subject, facet, key, n)
+        SELECT 'real_images', 'status_source', status || E'\\t' || source, count(*) FROM added GROUP BY 3;
+    ELSIF TG_OP = 'DELETE' THEN
+        INSERT INTO tallies (subject, facet, key, n)
+        SELECT 'real_images', 'status_source', status || E'\\t' || source, -count(*) FROM removed GROUP BY 3;
+    ELSE
+        INSERT INTO tallies (subject, facet, key, n)
+        SELECT 'real_images', 'status_source', key, sum(n) FROM (
+            SELECT status || E'\\t' || source AS key, 1 AS n FROM added
+            UNION ALL SELECT status || E'\\t' || source, -1 FROM removed
+        ) changed GROUP BY key HAVING sum(n) <> 0;
+    END IF;
+    RETURN NULL;
+END $$
+"""
 # Each encoder's vectors have a dim of their own, so each encoder has graphs of its own: made with its row, when there is
 # nothing to put into them. The platform's own role owns no table: the function runs as the owner.
 MAKE_GRAPHS_OF = """
@@ -221,6 +241,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_photo_imports")),
     )
+    op.create_index("ix_photo_imports_created_at", "photo_imports", ["created_at", "id"])
     op.create_index(op.f("ix_photo_imports_created_by"), "photo_imports", ["created_by"])
     op.create_table(
         "matching_queue",
@@ -311,8 +332,20 @@ def upgrade() -> None:
     op.create_index("ix_real_images_barcodes_seen", "real_images", ["barcodes_seen"], postgresql_using="gin")
     op.create_index("ix_real_images_created_at", "real_images", ["created_at", "id"])
     op.create_index("ix_real_images_group", "real_images", ["group_id"])
-    op.create_index(op.f("ix_real_images_import_id"), "real_images", ["import_id"])
+    op.create_index("ix_real_images_import", "real_images", ["import_id", "created_at", "id"])
     op.create_index("ix_real_images_name", "real_images", [sa.literal_column("md5(name)")])
+    op.create_index(
+        "ix_real_images_name_start",
+        "real_images",
+        [sa.literal_column('"left"(name, 100)').label("start")],
+        postgresql_ops={"start": "text_pattern_ops"},
+    )
+    op.create_index(
+        "ix_real_images_unread",
+        "real_images",
+        ["import_id"],
+        postgresql_where=sa.text("read_at IS NULL AND problem IS NULL"),
+    )
     op.create_index("ix_real_images_phash_0", "real_images", [sa.literal_column("((phash >> 0) & 65535)")])
     op.create_index("ix_real_images_phash_1", "real_images", [sa.literal_column("((phash >> 16) & 65535)")])
     op.create_index("ix_real_images_phash_2", "real_images", [sa.literal_column("((phash >> 32) & 65535)")])
@@ -321,6 +354,15 @@ def upgrade() -> None:
     op.create_index("ix_real_images_source_created", "real_images", ["source", "created_at", "id"])
     op.create_index("ix_real_images_status_created", "real_images", ["status", "created_at", "id"])
     op.create_index("uq_real_images_external", "real_images", ["source", "external_id"], unique=True)
+    op.create_table(
+        "photo_scenes",
+        sa.Column("photo_id", sa.Uuid(), nullable=False),
+        sa.Column("scene", sa.LargeBinary(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["photo_id"], ["real_images.id"], name=op.f("fk_photo_scenes_photo_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("photo_id", name=op.f("pk_photo_scenes")),
+    )
     op.create_table(
         "match_audits",
         sa.Column("product_id", sa.Uuid(), nullable=False),
@@ -409,6 +451,53 @@ def upgrade() -> None:
     )
     op.create_index("ix_match_suggestions_product", "match_suggestions", ["product_id", "similarity"])
     op.create_table(
+        "match_evaluations",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("encoder_id", sa.Uuid(), nullable=False),
+        sa.Column("category", sa.String(), nullable=True),
+        sa.Column("n_rows", sa.Integer(), nullable=False),
+        sa.Column("n_outside", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("n_left_out", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("result", postgresql.JSONB(), nullable=True),
+        sa.Column("created_by", sa.Uuid(), nullable=True),
+        sa.Column("created_by_name", sa.String(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["created_by"], ["users.id"], name=op.f("fk_match_evaluations_created_by"), ondelete="SET NULL"
+        ),
+        sa.ForeignKeyConstraint(
+            ["encoder_id"], ["encoders.id"], name=op.f("fk_match_evaluations_encoder_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_match_evaluations")),
+    )
+    op.create_index("ix_match_evaluations_created_at", "match_evaluations", ["created_at"])
+    op.create_index(op.f("ix_match_evaluations_created_by"), "match_evaluations", ["created_by"])
+    op.create_index(op.f("ix_match_evaluations_encoder_id"), "match_evaluations", ["encoder_id"])
+    op.create_table(
+        "match_evaluation_rows",
+        sa.Column("evaluation_id", sa.Uuid(), nullable=False),
+        sa.Column("row_no", sa.Integer(), nullable=False),
+        sa.Column("path", sa.String(), nullable=False),
+        sa.Column("barcode", sa.String(), nullable=False),
+        sa.Column("photo_id", sa.Uuid(), nullable=True),
+        sa.Column("product_id", sa.Uuid(), nullable=True),
+        sa.Column("reason", sa.String(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["evaluation_id"],
+            ["match_evaluations.id"],
+            name=op.f("fk_match_evaluation_rows_evaluation_id"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("evaluation_id", "row_no", name=op.f("pk_match_evaluation_rows")),
+    )
+    op.create_index("ix_match_evaluation_rows_photo", "match_evaluation_rows", ["evaluation_id", "photo_id"])
+    op.create_index(
+        "ix_match_evaluation_rows_out",
+        "match_evaluation_rows",
+        ["evaluation_id", "row_no"],
+        postgresql_where=sa.text("reason IS NOT NULL"),
+    )
+    op.create_table(
         "photo_embeddings",
         sa.Column("encoder_id", sa.Uuid(), nullable=False),
         sa.Column("photo_id", sa.Uuid(), nullable=False),
@@ -453,7 +542,9 @@ def upgrade() -> None:
     op.execute(
         "UPDATE encoders SET is_serving = true WHERE id = (SELECT id FROM encoders ORDER BY created_at DESC LIMIT 1)"
     )
-    for function in (RETURN_PHOTOS, RETURN_PHOTO, FILL_VECTOR, FOLLOW_PHOTOS, MAKE_GRAPHS_OF, MAKE_GRAPHS, DROP_GRAPHS):
+    for function in (
+        RETURN_PHOTOS, RETURN_PHOTO, FILL_VECTOR, FOLLOW_PHOTOS, TALLY_PHOTOS, MAKE_GRAPHS_OF, MAKE_GRAPHS, DROP_GRAPHS
+    ):  # fmt: skip
         op.execute(sa.text(function.replace(":", "\\:")))
     op.execute(
         "CREATE TRIGGER return_photos AFTER DELETE ON product_images REFERENCING OLD TABLE AS removed"
@@ -471,6 +562,15 @@ def upgrade() -> None:
         "CREATE TRIGGER follow_photos AFTER UPDATE ON real_images REFERENCING OLD TABLE AS before_it"
         " NEW TABLE AS after_it FOR EACH STATEMENT EXECUTE FUNCTION follow_photos()"
     )
+    for event, rows in {
+        "INSERT": "NEW TABLE AS added",
+        "UPDATE": "NEW TABLE AS added OLD TABLE AS removed",
+        "DELETE": "OLD TABLE AS removed",
+    }.items():
+        op.execute(
+            f"CREATE TRIGGER tally_{event.lower()} AFTER {event} ON real_images REFERENCING {rows}"
+            " FOR EACH STATEMENT EXECUTE FUNCTION tally_real_images()"
+        )
     for table in ("photo_embeddings", "image_embeddings"):  # in line: a vector out of line is read three times slower
         op.execute(f"ALTER TABLE {table} ALTER COLUMN embedding SET STORAGE MAIN")
     op.execute("SELECT make_graphs_of(id, dim) FROM encoders")
