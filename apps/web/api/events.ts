@@ -1,9 +1,19 @@
-import type { Job } from "./types";
+import type { Job, Lock } from "./types";
 
 export type Change = { id: string; change: "created" | "updated" | "deleted" };
+export type LockChange = {
+  id: string;
+  resource_type: Lock["resource_type"];
+  change: "acquired" | "released" | "expired" | "broken";
+  user: Lock["user"] | null;
+};
+/** `id` is the product about whose photos somebody has decided. */
+export type MatchingChange = Change & { by: string };
 export type LiveEvent =
   | { kind: "job"; data: Job }
-  | { kind: "video" | "product" | "activity"; data: Change }
+  | { kind: "video" | "product" | "photo" | "activity"; data: Change }
+  | { kind: "matching"; data: MatchingChange }
+  | { kind: "lock"; data: LockChange }
   | { kind: "resync" };
 export type LiveState = "connecting" | "live" | "lost";
 export type LiveListener = { onEvent: (event: LiveEvent) => void; onState: (state: LiveState) => void };
@@ -11,7 +21,7 @@ export type LiveListener = { onEvent: (event: LiveEvent) => void; onState: (stat
 type Message = { type: "event"; event: LiveEvent } | { type: "state"; state: LiveState } | { type: "hello" };
 
 const NAME = "buybuddy-live";
-const KINDS = ["job", "video", "product", "activity"] as const;
+const KINDS = ["job", "video", "product", "photo", "matching", "lock", "activity"] as const;
 const LONGEST_PAUSE_MS = 15_000;
 
 /** Keep one event stream open, and open it anew (with growing pauses) when the server has closed it for good. */

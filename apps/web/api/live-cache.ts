@@ -46,8 +46,12 @@ export class LiveCache {
     } else if (event.kind === "video") {
       this.markStale("/api/v1/videos", "/api/v1/dashboard");
     } else if (event.kind === "product") {
-      this.markStale("/api/v1/products", "/api/v1/dashboard");
-    } else {
+      this.markStale("/api/v1/products", "/api/v1/matching/queue", "/api/v1/dashboard");
+    } else if (event.kind === "photo") {
+      this.markStale("/api/v1/real-images");
+    } else if (event.kind === "matching") {
+      this.markStale("/api/v1/matching", "/api/v1/real-images");
+    } else if (event.kind === "activity") {
       this.markStale("/api/v1/dashboard");
     }
   }

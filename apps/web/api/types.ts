@@ -18,6 +18,13 @@ export type JobType = Job["type"];
 export type JobStatus = Job["status"];
 export type JobLog = Schemas["JobLogOut"];
 export type Activity = Schemas["ActivityOut"];
+export type Candidate = Schemas["CandidateOut"];
+export type MatchDecision = Schemas["DecisionOut"];
+export type Decision = MatchDecision["decision"];
+export type Decided = Schemas["DecidedOut"];
+export type Suggestion = Schemas["SuggestionOut"];
+export type Lock = Schemas["LockOut"];
+export type LockAnswer = Schemas["LockAnswer"];
 
 export const VIDEO_STATUSES = [
   "pending",

@@ -5,11 +5,12 @@ import {
   type LucideIcon,
   Package,
   ScanSearch,
+  SquareCheckBig,
 } from "lucide-react";
 
 type Entry = {
   path: string;
-  name: "dashboard" | "videos" | "products" | "search" | "jobs";
+  name: "dashboard" | "videos" | "products" | "matching" | "search" | "jobs";
   icon: LucideIcon;
 };
 
@@ -18,6 +19,7 @@ export const NAVIGATION: Entry[] = [
   { path: "/", name: "dashboard", icon: LayoutDashboard },
   { path: "/videos", name: "videos", icon: Clapperboard },
   { path: "/products", name: "products", icon: Package },
+  { path: "/matching", name: "matching", icon: SquareCheckBig },
   { path: "/search", name: "search", icon: ScanSearch },
   { path: "/jobs", name: "jobs", icon: ListChecks },
 ];

@@ -1,6 +1,7 @@
 "use client";
 
-import { Trash2 } from "lucide-react";
+import { SquareCheckBig, Trash2 } from "lucide-react";
+import Link from "next/link";
 import { useRouter } from "next/navigation";
 import { useEffect, useState } from "react";
 import { useTranslations } from "use-intl";
@@ -57,6 +58,13 @@ export function ProductHeader({ product }: { product: Product }) {
           </span>
         </div>
       </div>
+      {product.status === "needs_matching" && (
+        <Button asChild variant="primary">
+          <Link href={`/matching?product=${product.id}`}>
+            <SquareCheckBig aria-hidden /> {t("match")}
+          </Link>
+        </Button>
+      )}
       {isOperator && (
         <Button variant="ghost" onClick={() => setIsDeleting(true)}>
           <Trash2 aria-hidden /> {t("delete")}

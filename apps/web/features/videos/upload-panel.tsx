@@ -7,21 +7,12 @@ import { Button } from "@/components/ui/button";
 import { Checkbox } from "@/components/ui/checkbox";
 import { cn } from "@/components/ui/class-names";
 import { DropZone } from "@/components/ui/drop-zone";
+import { useLeaveWarning } from "@/routing/use-leave-warning";
 import { useUrlState } from "@/routing/use-url-state";
 import { UploadList } from "./upload-list";
 import { uploadStore, useUploads } from "./upload-store";
 
 export const VIDEO_TYPES = "video/mp4,video/quicktime,video/webm,video/x-matroska,.mp4,.mov,.webm,.mkv,.avi";
-
-/** Keep the browser from closing the page while files travel. */
-function useLeaveWarning(isActive: boolean) {
-  useEffect(() => {
-    if (!isActive) return;
-    const warn = (event: BeforeUnloadEvent) => event.preventDefault();
-    window.addEventListener("beforeunload", warn);
-    return () => window.removeEventListener("beforeunload", warn);
-  }, [isActive]);
-}
 
 export function UploadPanel() {
   const t = useTranslations("upload");

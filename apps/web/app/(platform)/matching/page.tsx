@@ -1,0 +1,5 @@
+import { MatchingPage } from "@/features/matching/matching-page";
+
+export default function Page() {
+  return <MatchingPage />;
+}
