@@ -31,6 +31,7 @@ from buybuddy.domain.products.bulk import routes as bulk_routes
 from buybuddy.domain.products.exports import routes as export_routes
 from buybuddy.domain.products.imports import routes as import_routes
 from buybuddy.domain.search import routes as search
+from buybuddy.domain.vectors import routes as vectors
 from buybuddy.domain.videos import routes as videos
 from buybuddy.domain.videos.uploads import routes as upload_routes
 from buybuddy.flow import build_board, build_follow_images
@@ -55,7 +56,7 @@ API_PREFIX = "/api/v1"
 # all day goes first, since each request tries one after another.
 ROUTES = (
     export_routes, bulk_routes, import_routes, products, barcode_routes, jobs, upload_routes, videos, version_routes,
-    datasets, matching, activity, lock_routes, presence_routes, notification_routes, search, dashboard,
+    datasets, matching, vectors, activity, lock_routes, presence_routes, notification_routes, search, dashboard,
     session_routes, user_routes, accounts, audit_routes,
 )  # fmt: skip
 

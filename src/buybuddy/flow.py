@@ -10,6 +10,9 @@ from buybuddy.domain.collaboration.notifications.service import notify
 from buybuddy.domain.jobs.batches import BatchStep
 from buybuddy.domain.jobs.board import JobBoard
 from buybuddy.domain.jobs.tables import Job
+from buybuddy.domain.matching.confidence import service as confidence
+from buybuddy.domain.matching.queue import service as matching_queue
+from buybuddy.domain.matching.suggestions import service as suggestions
 from buybuddy.domain.products import service as products
 from buybuddy.domain.products.bulk import service as bulk
 from buybuddy.domain.products.images.adding import FollowImages
@@ -17,6 +20,7 @@ from buybuddy.domain.products.imports import apply as import_apply
 from buybuddy.domain.products.imports import service as imports
 from buybuddy.domain.products.tables import ProductImage
 from buybuddy.domain.vectors import service as vectors
+from buybuddy.domain.vectors.encoders import service as encoders
 from buybuddy.domain.videos import service as videos
 from buybuddy.errors import StageFailed
 from buybuddy.infra.db import Session, Subject
@@ -57,7 +61,10 @@ def build_apply_result(board: JobBoard, storage: ObjectStorage) -> Callable[[Ses
             subject = Subject("product", entry.product.id, products.product_label(entry.product))
             await vectors.embed_new_images(session, board, entry.new_images, subject, job.id)
         elif isinstance(result, EmbedImagesResult):
-            await vectors.apply_embeddings(session, storage, job, result)
+            kept = await vectors.apply_embeddings(session, storage, job, result)
+            await suggestions.suggest_for_images(session, board, kept.encoder, kept.image_ids, job.id)
+            await suggestions.suggest_for_photos(session, board, kept.encoder, kept.photo_ids, job.id)
+            await encoders.go_on(session, board, job, kept.encoder)
         elif isinstance(result, BatchResult):
             return  # each batch has written its own part
         else:
@@ -71,7 +78,19 @@ BATCH_STEPS: Mapping[str, BatchStep] = {
     "bulk_delete": bulk.do_batch,
     "bulk_edit": bulk.do_batch,
     "import_products": import_apply.apply_batch,
+    "suggest_matches": suggestions.do_batch,
 }
+
+
+async def follow_matching(session: Session, board: JobBoard) -> None:
+    """Learn from what people have decided, and look for other pairs when another encoder serves; called by the sweep."""
+    await suggestions.follow_serving(session, board)
+    await confidence.learn(session)
+
+
+async def count_matching_queue(session: Session) -> bool:
+    """Count products of the queue anew; called by the sweep until there are none left."""
+    return await matching_queue.count_changes(session)
 
 
 async def forget_old_work(session: Session) -> None:

@@ -9,10 +9,18 @@ import uvloop
 
 from buybuddy.connections import database_url, open_storage, stage_setup
 from buybuddy.domain.activity import repository as activity
+from buybuddy.domain.jobs.board import JobBoard
 from buybuddy.domain.jobs.runner import JobRunner
 from buybuddy.domain.jobs.trash_collector import TrashCollector
 from buybuddy.errors import Unavailable
-from buybuddy.flow import BATCH_STEPS, build_apply_result, build_board, forget_old_work
+from buybuddy.flow import (
+    BATCH_STEPS,
+    build_apply_result,
+    build_board,
+    count_matching_queue,
+    follow_matching,
+    forget_old_work,
+)
 from buybuddy.infra.db import Database
 from buybuddy.infra.db.sign_of_life import SignOfLife
 from buybuddy.infra.db.tallies import fold_tallies
@@ -22,6 +30,7 @@ from buybuddy.infra.queue import JobQueue
 from buybuddy.settings import Settings
 
 SWEEP_INTERVAL_S = 5.0
+COUNTS_PER_SWEEP = 20  # batches of the queue of matching
 LAST_COLLECTION_S = 3.0
 
 log = structlog.get_logger(__name__)
@@ -42,7 +51,7 @@ async def run_worker(settings: Settings) -> None:
     await executor.warm_up()
     living = asyncio.create_task(life.hold())
     working = asyncio.create_task(queue.run_worker(runner.run, concurrency=settings.stage_processes))
-    sweeping = asyncio.create_task(_sweep(db, runner))
+    sweeping = asyncio.create_task(_sweep(db, board, runner))
     collector = TrashCollector(db, storage)
     collecting = asyncio.create_task(collector.run())
     log.info("worker.ready", stage_processes=settings.stage_processes)
@@ -61,7 +70,7 @@ async def run_worker(settings: Settings) -> None:
     log.info("worker.stopped")
 
 
-async def _sweep(db: Database, runner: JobRunner) -> None:
+async def _sweep(db: Database, board: JobBoard, runner: JobRunner) -> None:
     while True:
         try:
             await runner.sweep()
@@ -69,9 +78,19 @@ async def _sweep(db: Database, runner: JobRunner) -> None:
                 await activity.forget_old_events(session)
                 await fold_tallies(session)
                 await forget_old_work(session)
+            await _sweep_matching(db, board)
         except Unavailable as error:
             log.warning("sweep.skipped", detail=error.detail)
         await asyncio.sleep(SWEEP_INTERVAL_S)
+
+
+async def _sweep_matching(db: Database, board: JobBoard) -> None:
+    async with db.transaction() as session:
+        await follow_matching(session, board)
+    for _ in range(COUNTS_PER_SWEEP):
+        async with db.transaction() as session:
+            if not await count_matching_queue(session):
+                return
 
 
 def main() -> None:

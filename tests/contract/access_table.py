@@ -17,6 +17,7 @@ VIEWER = """
     listDatasets getDataset listDatasetProducts listDatasetVersions getDatasetVersion verifyDatasetVersion exportDataset
     searchByPhoto
     listCandidates listSuggestions listDecisions listMatchingQueue getMatchingProgress
+    listEncoders
     listJobs getQueueStatus getJob listJobLogs
     getLock listPresence bePresent leavePresence
     listNotifications countUnreadNotifications readAllNotifications readNotification deleteNotification
@@ -36,6 +37,7 @@ OPERATOR = """
 ENGINEER = """
     createDataset editDataset deleteDataset addDatasetProducts removeDatasetProducts removeDatasetProduct
     freezeDataset deleteDatasetVersion
+    fillEncoder activateEncoder
 """
 ADMIN = """
     listUsers createUser getUser editUser resetPassword

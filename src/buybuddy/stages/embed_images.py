@@ -12,10 +12,18 @@ import numpy.typing as npt
 
 from buybuddy.errors import NotFound, StageFailed, UnreadableMedia
 from buybuddy.ml.images import read_image_rgb, read_matte
-from buybuddy.ml.retrieval.encoder import EMBEDDING_DIM, Encoder
+from buybuddy.ml.retrieval.encoder import Encoder
 from buybuddy.ml.retrieval.preparation import PreparedPicture
+from buybuddy.ml.retrieval.whole_encoder import WholeEncoder
 from buybuddy.stages.context import StageContext
-from buybuddy.stages.specs import EmbedImagesResult, EmbedImagesSpec, EncoderIdentity, ImageFailure, ImageInput
+from buybuddy.stages.specs import (
+    EmbedImagesResult,
+    EmbedImagesSpec,
+    EncoderIdentity,
+    EncoderName,
+    ImageFailure,
+    ImageInput,
+)
 
 UInt8Array = npt.NDArray[np.uint8]
 FloatArray = npt.NDArray[np.float32]
@@ -33,7 +41,7 @@ def embed_images(spec: EmbedImagesSpec, context: StageContext) -> EmbedImagesRes
     Raises: Misconfigured, StageCancelled, StageFailed when pictures were given and none is readable, Unavailable.
     """
     cv2.setNumThreads(context.n_threads)
-    encoder = load_encoder(context.models_dir, context.n_threads)
+    encoder = load_encoder(context.models_dir, context.n_threads, spec.encoder)
     image_ids: list[str] = []
     failures: list[ImageFailure] = []
     blocks: list[FloatArray] = []
@@ -52,9 +60,9 @@ def embed_images(spec: EmbedImagesSpec, context: StageContext) -> EmbedImagesRes
                 continue
             image_ids.append(image.image_id)
         blocks.append(encoder.embed_prepared(prepared))
-    if spec.images and not image_ids:
+    if spec.images and not image_ids and spec.fill is None:  # a fill goes on behind pictures that are broken
         raise StageFailed(f"None of {len(spec.images)} pictures could be read; the first: {failures[0].reason}")
-    vectors = np.concatenate(blocks) if blocks else np.empty((0, EMBEDDING_DIM), dtype=np.float32)
+    vectors = np.concatenate(blocks) if blocks else np.empty((0, encoder.facts.dim), dtype=np.float32)
     stored = context.write_output(f"{spec.output_prefix}{VECTORS_NAME}", encode_npy(vectors))
     context.report(1.0, "done")
     return EmbedImagesResult(
@@ -65,10 +73,14 @@ def embed_images(spec: EmbedImagesSpec, context: StageContext) -> EmbedImagesRes
     )
 
 
-@lru_cache(maxsize=2)
-def load_encoder(models_dir: Path, n_threads: int) -> Encoder:
-    """Return the offline encoder, loaded once in the life of the stage process. Raises: Misconfigured."""
-    return Encoder(models_dir, n_threads)
+def load_encoder(models_dir: Path, n_threads: int, name: EncoderName = "auto") -> Encoder:
+    """Return an encoder, loaded once in the life of the stage process. Raises: Misconfigured."""
+    return _load_encoder(models_dir, n_threads, name == "efficientnet-lite0-whole")
+
+
+@lru_cache(maxsize=3)
+def _load_encoder(models_dir: Path, n_threads: int, is_whole: bool) -> Encoder:
+    return (WholeEncoder if is_whole else Encoder)(models_dir, n_threads)
 
 
 def identify(encoder: Encoder) -> EncoderIdentity:

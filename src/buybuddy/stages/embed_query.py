@@ -20,7 +20,7 @@ def embed_query(spec: EmbedQuerySpec, context: StageContext) -> EmbedQueryResult
     Raises: UnreadableMedia, Misconfigured, StageCancelled, Unavailable.
     """
     cv2.setNumThreads(context.n_threads)
-    encoder = load_encoder(context.models_dir, context.n_threads)
+    encoder = load_encoder(context.models_dir, context.n_threads, spec.encoder)
     path = context.read_input(spec.photo_key)
     context.report(0.0, "reading the photo")
     read = read_image(path, max_side_px=_MAX_SIDE_PX)

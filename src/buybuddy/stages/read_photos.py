@@ -14,7 +14,7 @@ from buybuddy.errors import NotFound, UnreadableMedia
 from buybuddy.ml.images import encode_picture, read_image
 from buybuddy.ml.metadata.barcodes import rank_barcodes, read_barcodes
 from buybuddy.ml.near_duplicates import SCENE_SIDE_PX, hash_picture, shrink_to_scene
-from buybuddy.ml.retrieval.encoder import EMBEDDING_DIM, Encoder
+from buybuddy.ml.retrieval.encoder import Encoder
 from buybuddy.ml.retrieval.preparation import PreparedPicture
 from buybuddy.stages.context import StageContext
 from buybuddy.stages.embed_images import encode_npy, identify, lend_input, load_encoder
@@ -48,11 +48,11 @@ def read_photos(spec: ReadPhotosSpec, context: StageContext) -> ReadPhotosResult
     Raises: Misconfigured, StageCancelled, Unavailable.
     """
     cv2.setNumThreads(context.n_threads)
-    encoder = load_encoder(context.models_dir, context.n_threads)
+    encoder = load_encoder(context.models_dir, context.n_threads, spec.encoder)
     reading = _Reading()
     for start in range(0, len(spec.photos), _BATCH_SIZE):
         _read_batch(spec, spec.photos[start : start + _BATCH_SIZE], start, encoder, reading, context)
-    vectors = np.concatenate(reading.blocks) if reading.blocks else np.empty((0, EMBEDDING_DIM), np.float32)
+    vectors = np.concatenate(reading.blocks) if reading.blocks else np.empty((0, encoder.facts.dim), np.float32)
     scenes = np.array(reading.scenes, dtype=np.uint8).reshape(-1, SCENE_SIDE_PX, SCENE_SIDE_PX, 3)
     vectors_key = context.write_output(f"{spec.output_prefix}vectors.npy", encode_npy(vectors)).key
     scenes_key = context.write_output(f"{spec.output_prefix}scenes.npy", encode_npy(scenes)).key

@@ -186,13 +186,26 @@ class ImageInput(Payload):
     matte_key: str | None = None
 
 
+EncoderName = Literal["auto", "efficientnet-lite0", "efficientnet-lite0-whole"]
+
+
+class FillPart(Payload):
+    """A part of all ids, whose pictures an encoder is filled in with: images first, then photos, from `begin` again."""
+
+    kind: Literal["images", "photos"]
+    begin: str
+    after: str = Field(description="Where the next job of the chain goes on.")
+    until: str
+
+
 class EmbedImagesSpec(Payload):
     """Embed many stored pictures with one encoder."""
 
     stage: Literal["embed_images"] = "embed_images"
     images: tuple[ImageInput, ...]
     output_prefix: str
-    encoder: Literal["auto", "efficientnet-lite0"] = "auto"
+    encoder: EncoderName = "auto"
+    fill: FillPart | None = None
 
 
 class ImageFailure(Payload):
@@ -224,7 +237,7 @@ class EmbedQuerySpec(Payload):
     stage: Literal["embed_query"] = "embed_query"
     photo_key: str
     output_prefix: str
-    encoder: Literal["auto", "efficientnet-lite0"] = "auto"
+    encoder: EncoderName = "auto"
 
 
 class EmbedQueryResult(Payload):
@@ -281,7 +294,7 @@ class ReadPhotosSpec(Payload):
     stage: Literal["read_photos"] = "read_photos"
     photos: tuple[PhotoInput, ...] = Field(min_length=1, max_length=200)
     output_prefix: str
-    encoder: Literal["auto", "efficientnet-lite0"] = "auto"
+    encoder: EncoderName = "auto"
 
 
 class PhotoFacts(Payload):
@@ -341,6 +354,24 @@ class ImportSpec(Payload):
     output_prefix: str
 
 
+class SuggestMatchesSpec(Payload):
+    """Find products for photos and photos for products by the vectors of one encoder (match_suggestions)."""
+
+    stage: Literal["suggest_matches"] = "suggest_matches"
+    encoder_id: str
+    photo_ids: tuple[str, ...] = ()
+    product_ids: tuple[str, ...] = ()
+    is_everything: bool = False
+    output_prefix: str
+
+
+class ApproveMatchesSpec(Payload):
+    """Approve the suggestions that are sure enough, by the settings of matching."""
+
+    stage: Literal["approve_matches"] = "approve_matches"
+    output_prefix: str
+
+
 class ItemFailure(Payload):
     """One row that was left as it is, and why."""
 
@@ -364,6 +395,6 @@ class BatchResult(Payload):
 
 
 StageSpec = SegmentVideoSpec | EmbedImagesSpec | EmbedQuerySpec | TakeInImageSpec | ReadPhotosSpec
-BatchSpec = BulkDeleteSpec | BulkEditSpec | ImportSpec
+BatchSpec = SuggestMatchesSpec | ApproveMatchesSpec | BulkDeleteSpec | BulkEditSpec | ImportSpec
 Spec = StageSpec | BatchSpec
 Result = SegmentVideoResult | EmbedImagesResult | EmbedQueryResult | TakeInImageResult | ReadPhotosResult | BatchResult

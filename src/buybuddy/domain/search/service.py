@@ -8,11 +8,12 @@ import structlog
 from buybuddy.domain.products import repository as products_repository
 from buybuddy.domain.search.schemas import SearchEncoder, SearchOut, SearchResult
 from buybuddy.domain.vectors import repository as vectors_repository
+from buybuddy.domain.vectors import service as vectors_service
 from buybuddy.errors import StageFailed, Unavailable
 from buybuddy.infra.db import Session, new_id, throw_away
 from buybuddy.infra.http import Platform
 from buybuddy.infra.storage import object_key
-from buybuddy.stages.specs import EmbedQueryResult, EmbedQuerySpec
+from buybuddy.stages.specs import EmbedQueryResult, EmbedQuerySpec, EncoderName
 
 QUERY_DEADLINE_S = 60.0
 
@@ -31,7 +32,9 @@ class QueryListener:
 async def search_by_photo(platform: Platform, photo: bytes, k: int) -> SearchOut:
     """Find the products that a photo shows, nearest first. Raises: UnreadableMedia, Unavailable."""
     started_s = time.monotonic()
-    query = await _embed(platform, photo)
+    async with platform.db.transaction() as session:
+        serving = await vectors_service.serving_name(session)
+    query = await _embed(platform, photo, serving)
     async with platform.db.transaction() as session:
         encoder = await vectors_repository.find_encoder(session, query.encoder)
         matches = await vectors_repository.rank_products(session, encoder.id, query.vectors, k) if encoder else []
@@ -47,7 +50,7 @@ async def search_by_photo(platform: Platform, photo: bytes, k: int) -> SearchOut
     )
 
 
-async def _embed(platform: Platform, photo: bytes) -> EmbedQueryResult:
+async def _embed(platform: Platform, photo: bytes, encoder: EncoderName) -> EmbedQueryResult:
     """Run the query stage on a copy of the photo that is removed again whatever happens."""
     query_id = new_id()
     prefix = object_key("real-images", "queries", query_id) + "/"
@@ -58,7 +61,7 @@ async def _embed(platform: Platform, photo: bytes) -> EmbedQueryResult:
     try:
         async with asyncio.timeout(QUERY_DEADLINE_S):
             result = await platform.queries.run(
-                EmbedQuerySpec(photo_key=photo_key, output_prefix=prefix),
+                EmbedQuerySpec(photo_key=photo_key, output_prefix=prefix, encoder=encoder),
                 attempt_id=f"query/{query_id}",
                 listener=QueryListener(),
                 cancel=asyncio.Event(),

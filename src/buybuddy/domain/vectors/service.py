@@ -4,6 +4,7 @@ import asyncio
 import io
 import uuid
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -13,11 +14,21 @@ from buybuddy.domain.jobs.creation import NewJob, create_follow_up_jobs
 from buybuddy.domain.jobs.tables import Job
 from buybuddy.domain.products.tables import ProductImage
 from buybuddy.domain.vectors import repository
+from buybuddy.domain.vectors.encoders.service import encoder_name
 from buybuddy.domain.vectors.tables import Encoder
 from buybuddy.errors import StageFailed
 from buybuddy.infra.db import Session, Subject, new_id, throw_away
 from buybuddy.infra.storage import ObjectStorage, object_key
-from buybuddy.stages.specs import EmbedImagesResult, EmbedImagesSpec, EncoderIdentity, ImageInput
+from buybuddy.stages.specs import EmbedImagesResult, EmbedImagesSpec, EncoderIdentity, EncoderName, ImageInput
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Whose vectors were kept, by which encoder."""
+
+    encoder: Encoder
+    image_ids: list[uuid.UUID]
+    photo_ids: list[uuid.UUID]
 
 
 async def embed_new_images(
@@ -36,26 +47,35 @@ async def embed_new_images(
             ImageInput(image_id=str(image.id), key=image.storage_key, matte_key=image.matte_key) for image in images
         ),
         output_prefix=object_key("embeddings", job_id) + "/",
+        encoder=await serving_name(session),
     )
     new = NewJob(type="embedding_extraction", subject=subject, spec=spec, id=job_id, parent_job_id=parent_job_id)
     return (await create_follow_up_jobs(session, board, [new]))[0]
 
 
-async def apply_embeddings(session: Session, storage: ObjectStorage, job: Job, result: EmbedImagesResult) -> None:
-    """Keep the vectors of a completed job; images that are gone by now are left out.
+async def serving_name(session: Session) -> EncoderName:
+    """Return the name by which a Spec asks for the encoder that serves; `auto` before there is one."""
+    return encoder_name(await repository.find_serving(session))
+
+
+async def apply_embeddings(session: Session, storage: ObjectStorage, job: Job, result: EmbedImagesResult) -> Kept:
+    """Keep the vectors of a completed job, of images or photos; what is gone by now is left out.
 
     Raises: StageFailed when the vectors do not fit their list.
     """
-    image_ids = [uuid.UUID(image_id) for image_id in result.image_ids]
-    vectors = await _read_vectors(storage, result.vectors_key, (len(image_ids), result.encoder.dim))
+    ids = [uuid.UUID(image_id) for image_id in result.image_ids]
+    vectors = await _read_vectors(storage, result.vectors_key, (len(ids), result.encoder.dim))
     encoder = await repository.get_or_add_encoder(session, result.encoder)
-    present = await repository.existing_images(session, image_ids)
-    rows = [
-        (image_id, vector.tolist()) for image_id, vector in zip(image_ids, vectors, strict=True) if image_id in present
-    ]
-    if rows:
-        await repository.add_embeddings(session, encoder.id, rows)
+    images = await repository.existing_images(session, ids)
+    is_whole = len(images) == len(ids)
+    photos = set() if is_whole else await repository.hold_photos(session, [one for one in ids if one not in images])
+    rows = [(one, vector.tolist()) for one, vector in zip(ids, vectors, strict=True)]
+    if images:
+        await repository.add_embeddings(session, encoder.id, [row for row in rows if row[0] in images])
+    if photos:
+        await repository.add_photo_embeddings(session, encoder.id, [row for row in rows if row[0] in photos])
     throw_away(session, f"embeddings/{job.id}/")  # the database has the vectors now
+    return Kept(encoder, sorted(images), sorted(photos))
 
 
 async def keep_photo_vectors(

@@ -1,0 +1,1 @@
+"""Pairs of a photo and a product that look alike, found before anybody asks for them."""

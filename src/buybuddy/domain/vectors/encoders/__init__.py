@@ -1,0 +1,1 @@
+"""Which encoder serves, and filling in the vectors of another one."""
