@@ -12,6 +12,7 @@ from buybuddy.domain.jobs.board import JobBoard
 from buybuddy.domain.jobs.tables import Job
 from buybuddy.domain.matching.confidence import service as confidence
 from buybuddy.domain.matching.queue import service as matching_queue
+from buybuddy.domain.matching.evaluations import service as evaluations
 from buybuddy.domain.matching.suggestions import service as suggestions
 from buybuddy.domain.products import service as products
 from buybuddy.domain.products.bulk import service as bulk
@@ -26,7 +27,7 @@ from buybuddy.errors import StageFailed
 from buybuddy.infra.db import Session, Subject
 from buybuddy.infra.queue import JobQueue
 from buybuddy.infra.storage import ObjectStorage
-from buybuddy.stages.specs import BatchResult, EmbedImagesResult, Result, SegmentVideoResult
+from buybuddy.stages.specs import BatchResult, EmbedImagesResult, EvaluateMatchingResult, Result, SegmentVideoResult
 
 
 def build_board(queue: JobQueue) -> JobBoard:
@@ -65,6 +66,10 @@ def build_apply_result(board: JobBoard, storage: ObjectStorage) -> Callable[[Ses
             await suggestions.suggest_for_images(session, board, kept.encoder, kept.image_ids, job.id)
             await suggestions.suggest_for_photos(session, board, kept.encoder, kept.photo_ids, job.id)
             await encoders.go_on(session, board, job, kept.encoder)
+        elif isinstance(result, EvaluateMatchingResult):
+            await evaluations.keep_result(session, job, result)
+        elif isinstance(result, BatchResult) and job.config["stage"] == "gather_vectors":
+            await evaluations.rank(session, board, storage, job)
         elif isinstance(result, BatchResult):
             return  # each batch has written its own part
         else:
@@ -93,8 +98,14 @@ async def count_matching_queue(session: Session) -> bool:
     return await matching_queue.count_changes(session)
 
 
+def build_batch_steps(storage: ObjectStorage) -> Mapping[str, BatchStep]:
+    """Return all of that work; some of it leaves objects behind."""
+    return {**BATCH_STEPS, "gather_vectors": evaluations.build_gathering(storage)}
+
+
 async def forget_old_work(session: Session) -> None:
     """Forget what was kept, or held, for a while only; called by the worker's sweep."""
     await collaboration.sweep(session)
     await bulk.forget_old_operations(session)
     await imports.forget_old_imports(session)
+    await evaluations.forget_old_evaluations(session)

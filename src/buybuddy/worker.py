@@ -14,8 +14,8 @@ from buybuddy.domain.jobs.runner import JobRunner
 from buybuddy.domain.jobs.trash_collector import TrashCollector
 from buybuddy.errors import Unavailable
 from buybuddy.flow import (
-    BATCH_STEPS,
     build_apply_result,
+    build_batch_steps,
     build_board,
     count_matching_queue,
     follow_matching,
@@ -43,7 +43,8 @@ async def run_worker(settings: Settings) -> None:
     board = build_board(queue)
     executor = LocalExecutor(stage_setup(settings), n_processes=settings.stage_processes)
     life = SignOfLife(db)
-    runner = JobRunner(db, board, executor, build_apply_result(board, storage), life.number, BATCH_STEPS)
+    apply_result, batch_steps = build_apply_result(board, storage), build_batch_steps(storage)
+    runner = JobRunner(db, board, executor, apply_result, life.number, batch_steps)
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)

@@ -13,6 +13,7 @@ STAGES: dict[str, str] = {
     "segment_video": "buybuddy.stages.segment_video:segment_video",
     "embed_images": "buybuddy.stages.embed_images:embed_images",
     "embed_query": "buybuddy.stages.embed_query:embed_query",
+    "evaluate_matching": "buybuddy.stages.evaluate_matching:evaluate_matching",
     "take_in_image": "buybuddy.stages.take_in_image:take_in_image",
     "read_photos": "buybuddy.stages.read_photos:read_photos",
 }

@@ -15,6 +15,7 @@ from buybuddy.domain.matching.candidates.repository import PhotoFilters
 from buybuddy.domain.matching.decisions import imports as import_decisions
 from buybuddy.domain.matching.decisions import repository as decisions_repository
 from buybuddy.domain.matching.decisions import service as decisions
+from buybuddy.domain.matching.evaluations import routes as evaluation_routes
 from buybuddy.domain.matching.queue import routes as queue_routes
 from buybuddy.domain.matching.rules import DEFAULT_THRESHOLD
 from buybuddy.domain.matching.schemas import (
@@ -31,6 +32,7 @@ from buybuddy.infra.http import PlatformDep, SessionDep, refusals
 
 router = APIRouter(prefix="/matching", tags=["matching"])
 router.include_router(queue_routes.router)
+router.include_router(evaluation_routes.router)
 
 UNDER_LOCK = (NotFound, PreconditionRequired, ResourceLocked, LockLost)
 HISTORY_SHOWN = 500

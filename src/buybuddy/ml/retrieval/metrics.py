@@ -55,7 +55,7 @@ def count_rivals(best: FloatArray, own: FloatArray, own_column: IntArray) -> Int
         own_column: (n,) where that product stands in this block, -1 for in another one.
     Returns: (n,) int64.
     """
-    counts = np.count_nonzero(best >= own[:, None], axis=1).astype(np.int64)
+    counts: IntArray = np.asarray(np.count_nonzero(best >= own[:, None], axis=1), dtype=np.int64)
     here = np.flatnonzero(own_column >= 0)
     counts[here] -= best[here, own_column[here]] >= own[here]
     return counts
