@@ -10,9 +10,10 @@ from buybuddy.domain.collaboration.notifications.service import notify
 from buybuddy.domain.jobs.batches import BatchStep
 from buybuddy.domain.jobs.board import JobBoard
 from buybuddy.domain.jobs.tables import Job
+from buybuddy.domain.matching.automation import service as automation
 from buybuddy.domain.matching.confidence import service as confidence
-from buybuddy.domain.matching.queue import service as matching_queue
 from buybuddy.domain.matching.evaluations import service as evaluations
+from buybuddy.domain.matching.queue import service as matching_queue
 from buybuddy.domain.matching.suggestions import service as suggestions
 from buybuddy.domain.products import service as products
 from buybuddy.domain.products.bulk import service as bulk
@@ -70,6 +71,8 @@ def build_apply_result(board: JobBoard, storage: ObjectStorage) -> Callable[[Ses
             await evaluations.keep_result(session, job, result)
         elif isinstance(result, BatchResult) and job.config["stage"] == "gather_vectors":
             await evaluations.rank(session, board, storage, job)
+        elif isinstance(result, BatchResult) and job.config["stage"] == "suggest_matches":
+            await automation.begin(session, board, job.id)
         elif isinstance(result, BatchResult):
             return  # each batch has written its own part
         else:
@@ -84,6 +87,7 @@ BATCH_STEPS: Mapping[str, BatchStep] = {
     "bulk_edit": bulk.do_batch,
     "import_products": import_apply.apply_batch,
     "suggest_matches": suggestions.do_batch,
+    "approve_matches": automation.do_batch,
 }
 
 

@@ -16,7 +16,7 @@ VIEWER = """
     pageProductImages
     listDatasets getDataset listDatasetProducts listDatasetVersions getDatasetVersion verifyDatasetVersion exportDataset
     searchByPhoto
-    listCandidates listSuggestions listDecisions listMatchingQueue getMatchingProgress
+    listCandidates listSuggestions listDecisions listMatchingQueue getMatchingProgress getEvaluation listLeftOut
     listEncoders
     listJobs getQueueStatus getJob listJobLogs
     getLock listPresence bePresent leavePresence
@@ -37,6 +37,7 @@ OPERATOR = """
 ENGINEER = """
     createDataset editDataset deleteDataset addDatasetProducts removeDatasetProducts removeDatasetProduct
     freezeDataset deleteDatasetVersion
+    evaluateMatching
     fillEncoder activateEncoder
 """
 ADMIN = """

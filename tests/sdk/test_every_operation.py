@@ -109,12 +109,12 @@ def test_every_operation_is_called_and_every_example_is_read(tmp_path: Path) -> 
     with Client("http://here", "bbk_x", options=Options(max_retries=0), transport=transport) as client:
         job = client.jobs.get(AN_ID)
         bulk = BulkAnswer(bulk_id=AN_ID, n_items=1, done=1, failed=[], job=None)
-        things = [client.jobs, client.products, client.videos, client.datasets, client.locks, client.presence,
-                  client.notifications, client.auth, client.users, client.api_keys, client.audit]  # fmt: skip
+        things = [client.jobs, client.products, client.videos, client.matching, client.datasets, client.locks,
+                  client.presence, client.notifications, client.auth, client.users, client.api_keys, client.audit]  # fmt: skip
         values: dict[str, Any] = {
             **dict.fromkeys(("product", "dataset", "video", "image", "user", "key", "session", "resource"), AN_ID),
-            **dict.fromkeys(("job", "notification"), AN_ID),
-            **dict.fromkeys(("file", "photo"), file),
+            **dict.fromkeys(("job", "notification", "evaluation"), AN_ID),
+            **dict.fromkeys(("file", "photo", "truth"), file),
             "videos": [AN_ID], "jobs": [job], "products": [AN_ID], "barcode": "4006381333931",
             "number": 1, "format": "coco", "to": tmp_path / "out", "name": "a", "username": "a", "password": "b",
             "current": "a", "new": "b", "bulk": bulk, "changes": {"status": "ready"}, "resource_type": "product",
@@ -125,6 +125,10 @@ def test_every_operation_is_called_and_every_example_is_read(tmp_path: Path) -> 
                 call(method, values)
         for job_method in (Job.refresh, Job.wait, Job.cancel, Job.retry, Job.logs, Job.children):
             call(job_method.__get__(job), {})
+        measured = client.matching.evaluate(file)
+        assert measured.wait().result is not None
+        measured.refresh()
+        list(measured.left_out())
         imported = client.products.import_file(file)
         assert isinstance(imported, Import)
         imported.refresh().apply()

@@ -588,6 +588,66 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/embeddings/encoders": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List encoders
+         * @description List encoders with how many vectors each has, the serving one first.
+         */
+        get: operations["listEncoders"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/embeddings/encoders/fill": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Fill encoder
+         * @description Embed whatever an encoder has no vector of, while another one serves; the jobs make their own successors.
+         */
+        post: operations["fillEncoder"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/embeddings/encoders/{encoder_id}/activate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Activate encoder
+         * @description Have an encoder answer candidates and searches from now on; suggestions are then found anew.
+         */
+        post: operations["activateEncoder"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/events": {
         parameters: {
             query?: never;
@@ -868,6 +928,108 @@ export interface paths {
          * @description List the newest 500 decisions about a product, with who made them.
          */
         get: operations["listDecisions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/matching/evaluations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Evaluate matching
+         * @description Measure matching against a CSV or XLSX file (columns path, barcode; 200,000 rows) of which photo shows what.
+         */
+        post: operations["evaluateMatching"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/matching/evaluations/{evaluation_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get evaluation
+         * @description Return a measurement and the job that works on it.
+         */
+        get: operations["getEvaluation"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/matching/evaluations/{evaluation_id}/left-out": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List left out
+         * @description List the rows of the truth that take no part, with the reasons.
+         */
+        get: operations["listLeftOut"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/matching/progress": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get matching progress
+         * @description Say how many decisions are left, who has made how many, and how long the rest will take at their pace.
+         */
+        get: operations["getMatchingProgress"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/matching/queue": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List matching queue
+         * @description List products, those first whose candidates promise the most matches.
+         *
+         *     Every product that needs matching is in it; of other statuses those that have undecided candidates.
+         */
+        get: operations["listMatchingQueue"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1866,6 +2028,15 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** ActivationIn */
+        ActivationIn: {
+            /**
+             * Force
+             * @description Even when more than 1 % of the serving encoder's vectors are missing.
+             * @default false
+             */
+            force: boolean;
+        };
         /**
          * ActivityOut
          * @description Who did what to which row, when.
@@ -2082,6 +2253,21 @@ export interface components {
              */
             image_type: "synthetic" | "real";
         };
+        /** Body_evaluateMatching */
+        Body_evaluateMatching: {
+            /**
+             * Category
+             * @description Only its products, and photos of them.
+             */
+            category?: string | null;
+            /**
+             * Encoder
+             * @description By its name; else the one that serves.
+             */
+            encoder?: string | null;
+            /** Truth */
+            truth: string;
+        };
         /** Body_previewImport */
         Body_previewImport: {
             /** File */
@@ -2207,6 +2393,11 @@ export interface components {
             barcode: string | null;
             /** Captured At */
             captured_at: string | null;
+            /**
+             * Confidence
+             * @description How likely it shows the product, by what people decided before.
+             */
+            confidence: number;
             /** Decision */
             decision: ("approved" | "rejected" | "skipped") | null;
             /** Height Px */
@@ -2267,6 +2458,24 @@ export interface components {
             id: string;
             /** Version */
             version: number;
+        };
+        /**
+         * ConfusedOut
+         * @description How many photos of a product are most similar to another one.
+         */
+        ConfusedOut: {
+            /**
+             * Found Product Id
+             * Format: uuid
+             */
+            found_product_id: string;
+            /** N Photos */
+            n_photos: number;
+            /**
+             * Product Id
+             * Format: uuid
+             */
+            product_id: string;
         };
         /**
          * Count
@@ -2558,6 +2767,163 @@ export interface components {
             product_ids: string[];
         };
         /**
+         * EncoderOut
+         * @description An encoder; its vectors are comparable with each other only.
+         */
+        EncoderOut: {
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Dim */
+            dim: number;
+            /**
+             * Filled Share
+             * @description Of what the serving encoder has; at 0.99 it can be activated.
+             */
+            filled_share: number;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Image Vectors */
+            image_vectors: number;
+            /**
+             * Images Missing
+             * @description Vectors of product images that the serving encoder has more.
+             */
+            images_missing: number;
+            /** Is Serving */
+            is_serving: boolean;
+            /** Name */
+            name: string;
+            /** Photo Vectors */
+            photo_vectors: number;
+            /**
+             * Photos Missing
+             * @description Vectors of photos that the serving encoder has more.
+             */
+            photos_missing: number;
+            /** Preprocessing */
+            preprocessing: string;
+            /** Weights Sha256 */
+            weights_sha256: string;
+        };
+        /**
+         * EvaluationEncoder
+         * @description Whose vectors are measured.
+         */
+        EvaluationEncoder: {
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /**
+             * Name
+             * @example efficientnet-lite0
+             */
+            name: string;
+            /** Preprocessing */
+            preprocessing: string;
+        };
+        /**
+         * EvaluationFigures
+         * @description `cmc@k`: the share of queries with a right answer among the first k; `map@r`: the mean precision of the first R.
+         *
+         *     From photos to products every photo is a query; from products to photos one of near-duplicates takes part.
+         */
+        EvaluationFigures: {
+            /**
+             * Confused
+             * @description The most frequent mistakes.
+             */
+            confused: components["schemas"]["ConfusedOut"][];
+            /** @description The same averaged per product, so that each counts once. */
+            macro: components["schemas"]["MatchingFiguresOut"];
+            /**
+             * N Folded
+             * @description Photos for which a near-duplicate stands in the ranking of photos.
+             */
+            n_folded: number;
+            /**
+             * N Without Picture
+             * @description Photos whose product lost its last picture meanwhile.
+             */
+            n_without_picture: number;
+            /**
+             * Photo To Product
+             * @example {
+             *       "cmc@1": 0.72,
+             *       "cmc@10": 0.97,
+             *       "cmc@5": 0.93
+             *     }
+             */
+            photo_to_product: {
+                [key: string]: number;
+            };
+            /**
+             * Product To Photo
+             * @example {
+             *       "cmc@1": 0.88,
+             *       "map@r": 0.61
+             *     }
+             */
+            product_to_photo: {
+                [key: string]: number;
+            };
+            /**
+             * Products
+             * @description Products that were ranked for each photo.
+             */
+            products: number;
+            /**
+             * Products With Photos
+             * @description Products that photos were ranked for.
+             */
+            products_with_photos: number;
+            /**
+             * Queries
+             * @description Photos that products were ranked for.
+             */
+            queries: number;
+        };
+        /**
+         * EvaluationOut
+         * @description A measurement of matching; `result` is there once `job` has completed and nothing follows it.
+         */
+        EvaluationOut: {
+            /** Category */
+            category: string | null;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Created By */
+            created_by: string;
+            encoder: components["schemas"]["EvaluationEncoder"];
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** @description The newest: one gathers the vectors, the next ranks them. */
+            job: components["schemas"]["JobOut"] | null;
+            /** N Left Out */
+            n_left_out: number;
+            /**
+             * N Outside
+             * @description Rows whose product is of another category.
+             */
+            n_outside: number;
+            /** N Rows */
+            n_rows: number;
+            result: components["schemas"]["EvaluationFigures"] | null;
+        };
+        /**
          * ExportRequest
          * @description Which products to export: these, or everything that fits the filters (all of it without any).
          */
@@ -2590,6 +2956,14 @@ export interface components {
             product_id: string;
             /** Reason */
             reason: string;
+        };
+        /** FillIn */
+        FillIn: {
+            /**
+             * Encoder
+             * @enum {string}
+             */
+            encoder: "efficientnet-lite0" | "efficientnet-lite0-whole";
         };
         /**
          * FrameQuality
@@ -2890,6 +3264,20 @@ export interface components {
             skipped: components["schemas"]["SkippedItem"][];
         };
         /**
+         * LeftOutOut
+         * @description A row of the truth that takes no part, and why.
+         */
+        LeftOutOut: {
+            /** Barcode */
+            barcode: string;
+            /** Path */
+            path: string;
+            /** Reason */
+            reason: string;
+            /** Row */
+            row: number;
+        };
+        /**
          * LockAnswer
          * @description Whether the tab that asks holds the lock, and the lock, if anybody does.
          */
@@ -3000,6 +3388,33 @@ export interface components {
         MarkedRead: {
             /** N Marked */
             n_marked: number;
+        };
+        /**
+         * MatchingFiguresOut
+         * @description Shares in [0, 1].
+         */
+        MatchingFiguresOut: {
+            /**
+             * Photo To Product
+             * @example {
+             *       "cmc@1": 0.72,
+             *       "cmc@10": 0.97,
+             *       "cmc@5": 0.93
+             *     }
+             */
+            photo_to_product: {
+                [key: string]: number;
+            };
+            /**
+             * Product To Photo
+             * @example {
+             *       "cmc@1": 0.88,
+             *       "map@r": 0.61
+             *     }
+             */
+            product_to_photo: {
+                [key: string]: number;
+            };
         };
         /**
          * NotificationOut
@@ -3212,6 +3627,24 @@ export interface components {
             /** Total */
             total: number;
         };
+        /** Page[LeftOutOut] */
+        Page_LeftOutOut_: {
+            /** Is Total Exact */
+            is_total_exact: boolean;
+            /** Items */
+            items: components["schemas"]["LeftOutOut"][];
+            /** Limit */
+            limit: number;
+            /**
+             * Next Cursor
+             * @description Where the list goes on; null at its end.
+             */
+            next_cursor: string | null;
+            /** Page */
+            page: number;
+            /** Total */
+            total: number;
+        };
         /** Page[LoginSessionOut] */
         Page_LoginSessionOut_: {
             /** Is Total Exact */
@@ -3254,6 +3687,24 @@ export interface components {
             is_total_exact: boolean;
             /** Items */
             items: components["schemas"]["PersonHere"][];
+            /** Limit */
+            limit: number;
+            /**
+             * Next Cursor
+             * @description Where the list goes on; null at its end.
+             */
+            next_cursor: string | null;
+            /** Page */
+            page: number;
+            /** Total */
+            total: number;
+        };
+        /** Page[QueueRow] */
+        Page_QueueRow_: {
+            /** Is Total Exact */
+            is_total_exact: boolean;
+            /** Items */
+            items: components["schemas"]["QueueRow"][];
             /** Limit */
             limit: number;
             /**
@@ -3372,6 +3823,26 @@ export interface components {
             id: string;
             /** Username */
             username: string;
+        };
+        /**
+         * PersonProgress
+         * @description Approvals, rejections and skips of one person that stand.
+         */
+        PersonProgress: {
+            /** Name */
+            name: string;
+            /**
+             * Today
+             * @description Since midnight, UTC.
+             */
+            today: number;
+            /** Total */
+            total: number;
+            /**
+             * User Id
+             * Format: uuid
+             */
+            user_id: string;
         };
         /**
          * PresenceIn
@@ -3731,6 +4202,70 @@ export interface components {
             version: number;
             /** Visibility Score */
             visibility_score: number | null;
+        };
+        /**
+         * ProgressOut
+         * @description How much is left, and how long people will take for it at their pace.
+         */
+        ProgressOut: {
+            /**
+             * Decisions Left
+             * @description Cards above the default threshold of products that need matching.
+             */
+            decisions_left: number;
+            /** Decisions Today */
+            decisions_today: number;
+            /** Decisions Total */
+            decisions_total: number;
+            /** Hours Left */
+            hours_left: number | null;
+            /**
+             * Minutes Per Product
+             * @description Median; null before two decisions follow each other.
+             */
+            minutes_per_product: number | null;
+            /** People */
+            people: components["schemas"]["PersonProgress"][];
+            /** Products Left */
+            products_left: number;
+            /**
+             * Seconds Per Decision
+             * @description Median; null before two decisions follow each other.
+             */
+            seconds_per_decision: number | null;
+        };
+        /**
+         * QueueRow
+         * @description A product that needs matching, with what deciding about its candidates is expected to bring.
+         */
+        QueueRow: {
+            /** Barcode */
+            barcode: string | null;
+            /** Best Similarity */
+            best_similarity: number | null;
+            /** Brand Name */
+            brand_name: string | null;
+            /** Expected Matches */
+            expected_matches: number;
+            /** Frame Count */
+            frame_count: number;
+            /** N Candidates */
+            n_candidates: number;
+            /**
+             * Product Id
+             * Format: uuid
+             */
+            product_id: string;
+            /** Product Name */
+            product_name: string | null;
+            /** Real Count */
+            real_count: number;
+            /** Status */
+            status: string;
+            /** Thumbnail Url */
+            thumbnail_url: string | null;
+            /** Variant Flavor */
+            variant_flavor: string | null;
         };
         /**
          * QueueStatusOut
@@ -8451,6 +8986,329 @@ export interface operations {
             };
         };
     };
+    listEncoders: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example [
+                     *       {
+                     *         "created_at": "2026-05-04T09:30:00Z",
+                     *         "dim": 3,
+                     *         "filled_share": 0.8,
+                     *         "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *         "image_vectors": 3,
+                     *         "images_missing": 3,
+                     *         "is_serving": true,
+                     *         "name": "Snacks, spring",
+                     *         "photo_vectors": 3,
+                     *         "photos_missing": 3,
+                     *         "preprocessing": "text",
+                     *         "weights_sha256": "text"
+                     *       }
+                     *     ]
+                     */
+                    "application/json": components["schemas"]["EncoderOut"][];
+                };
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    fillEncoder: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "encoder": "efficientnet-lite0"
+                 *     }
+                 */
+                "application/json": components["schemas"]["FillIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example [
+                     *       {
+                     *         "attempt": 3,
+                     *         "cancel_requested_at": null,
+                     *         "completed_at": "2026-05-04T09:30:00Z",
+                     *         "created_at": "2026-05-04T09:30:00Z",
+                     *         "created_by": "ayse",
+                     *         "current_step": "cutting out frames",
+                     *         "error_code": null,
+                     *         "error_message": null,
+                     *         "executor": "local",
+                     *         "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *         "max_attempts": 3,
+                     *         "metrics": {
+                     *           "seconds": 12.4
+                     *         },
+                     *         "parent_job_id": null,
+                     *         "progress": 40,
+                     *         "remaining_s": 21,
+                     *         "started_at": "2026-05-04T09:30:00Z",
+                     *         "status": "pending",
+                     *         "subject": {
+                     *           "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *           "kind": "product",
+                     *           "label": "Ülker Chocolate biscuit"
+                     *         },
+                     *         "type": "video_processing"
+                     *       }
+                     *     ]
+                     */
+                    "application/json": components["schemas"]["JobOut"][];
+                };
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description CONFLICT */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description PAYLOAD_TOO_LARGE */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    activateEncoder: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example 0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10 */
+                encoder_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "force": false
+                 *     }
+                 */
+                "application/json": components["schemas"]["ActivationIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "created_at": "2026-05-04T09:30:00Z",
+                     *       "dim": 3,
+                     *       "filled_share": 0.8,
+                     *       "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *       "image_vectors": 3,
+                     *       "images_missing": 3,
+                     *       "is_serving": true,
+                     *       "name": "Snacks, spring",
+                     *       "photo_vectors": 3,
+                     *       "photos_missing": 3,
+                     *       "preprocessing": "text",
+                     *       "weights_sha256": "text"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["EncoderOut"];
+                };
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_FOUND */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_FILLED */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description PAYLOAD_TOO_LARGE */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     streamEvents: {
         parameters: {
             query?: {
@@ -10043,6 +10901,7 @@ export interface operations {
                      *       {
                      *         "barcode": "8690504012345",
                      *         "captured_at": "2026-05-04T09:30:00Z",
+                     *         "confidence": 0,
                      *         "decision": "approved",
                      *         "height_px": 1920,
                      *         "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
@@ -10178,6 +11037,687 @@ export interface operations {
             };
             /** @description NOT_FOUND */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    evaluateMatching: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The same request with the same key again is answered alike and done once; 422 for another one.
+                 * @example text
+                 */
+                "idempotency-key"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "category": "Biscuits",
+                 *       "encoder": "text",
+                 *       "truth": "(the file's bytes)"
+                 *     }
+                 */
+                "multipart/form-data": components["schemas"]["Body_evaluateMatching"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "category": "Biscuits",
+                     *       "created_at": "2026-05-04T09:30:00Z",
+                     *       "created_by": "ayse",
+                     *       "encoder": {
+                     *         "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *         "name": "efficientnet-lite0",
+                     *         "preprocessing": "text"
+                     *       },
+                     *       "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *       "job": {
+                     *         "attempt": 3,
+                     *         "cancel_requested_at": null,
+                     *         "completed_at": "2026-05-04T09:30:00Z",
+                     *         "created_at": "2026-05-04T09:30:00Z",
+                     *         "created_by": "ayse",
+                     *         "current_step": "cutting out frames",
+                     *         "error_code": null,
+                     *         "error_message": null,
+                     *         "executor": "local",
+                     *         "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *         "max_attempts": 3,
+                     *         "metrics": {
+                     *           "seconds": 12.4
+                     *         },
+                     *         "parent_job_id": null,
+                     *         "progress": 40,
+                     *         "remaining_s": 21,
+                     *         "started_at": "2026-05-04T09:30:00Z",
+                     *         "status": "pending",
+                     *         "subject": {
+                     *           "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *           "kind": "product",
+                     *           "label": "Ülker Chocolate biscuit"
+                     *         },
+                     *         "type": "video_processing"
+                     *       },
+                     *       "n_left_out": 3,
+                     *       "n_outside": 3,
+                     *       "n_rows": 3,
+                     *       "result": {
+                     *         "confused": [
+                     *           {
+                     *             "found_product_id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *             "n_photos": 3,
+                     *             "product_id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10"
+                     *           }
+                     *         ],
+                     *         "macro": {
+                     *           "photo_to_product": {
+                     *             "cmc@1": 0.72,
+                     *             "cmc@10": 0.97,
+                     *             "cmc@5": 0.93
+                     *           },
+                     *           "product_to_photo": {
+                     *             "cmc@1": 0.88,
+                     *             "map@r": 0.61
+                     *           }
+                     *         },
+                     *         "n_folded": 3,
+                     *         "n_without_picture": 3,
+                     *         "photo_to_product": {
+                     *           "cmc@1": 0.72,
+                     *           "cmc@10": 0.97,
+                     *           "cmc@5": 0.93
+                     *         },
+                     *         "product_to_photo": {
+                     *           "cmc@1": 0.88,
+                     *           "map@r": 0.61
+                     *         },
+                     *         "products": 3,
+                     *         "products_with_photos": 3,
+                     *         "queries": 3
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["EvaluationOut"];
+                };
+            };
+            /** @description INVALID_INPUT */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description CONFLICT */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description PAYLOAD_TOO_LARGE */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNREADABLE_MEDIA, IDEMPOTENCY_KEY_REUSED, VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description QUEUE_FULL */
+            429: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description STORAGE_FULL */
+            507: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getEvaluation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example 0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10 */
+                evaluation_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "category": "Biscuits",
+                     *       "created_at": "2026-05-04T09:30:00Z",
+                     *       "created_by": "ayse",
+                     *       "encoder": {
+                     *         "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *         "name": "efficientnet-lite0",
+                     *         "preprocessing": "text"
+                     *       },
+                     *       "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *       "job": {
+                     *         "attempt": 3,
+                     *         "cancel_requested_at": null,
+                     *         "completed_at": "2026-05-04T09:30:00Z",
+                     *         "created_at": "2026-05-04T09:30:00Z",
+                     *         "created_by": "ayse",
+                     *         "current_step": "cutting out frames",
+                     *         "error_code": null,
+                     *         "error_message": null,
+                     *         "executor": "local",
+                     *         "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *         "max_attempts": 3,
+                     *         "metrics": {
+                     *           "seconds": 12.4
+                     *         },
+                     *         "parent_job_id": null,
+                     *         "progress": 40,
+                     *         "remaining_s": 21,
+                     *         "started_at": "2026-05-04T09:30:00Z",
+                     *         "status": "pending",
+                     *         "subject": {
+                     *           "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *           "kind": "product",
+                     *           "label": "Ülker Chocolate biscuit"
+                     *         },
+                     *         "type": "video_processing"
+                     *       },
+                     *       "n_left_out": 3,
+                     *       "n_outside": 3,
+                     *       "n_rows": 3,
+                     *       "result": {
+                     *         "confused": [
+                     *           {
+                     *             "found_product_id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *             "n_photos": 3,
+                     *             "product_id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10"
+                     *           }
+                     *         ],
+                     *         "macro": {
+                     *           "photo_to_product": {
+                     *             "cmc@1": 0.72,
+                     *             "cmc@10": 0.97,
+                     *             "cmc@5": 0.93
+                     *           },
+                     *           "product_to_photo": {
+                     *             "cmc@1": 0.88,
+                     *             "map@r": 0.61
+                     *           }
+                     *         },
+                     *         "n_folded": 3,
+                     *         "n_without_picture": 3,
+                     *         "photo_to_product": {
+                     *           "cmc@1": 0.72,
+                     *           "cmc@10": 0.97,
+                     *           "cmc@5": 0.93
+                     *         },
+                     *         "product_to_photo": {
+                     *           "cmc@1": 0.88,
+                     *           "map@r": 0.61
+                     *         },
+                     *         "products": 3,
+                     *         "products_with_photos": 3,
+                     *         "queries": 3
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["EvaluationOut"];
+                };
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_FOUND */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listLeftOut: {
+        parameters: {
+            query?: {
+                /**
+                 * @description From 1; pages reach the first 10,000 rows.
+                 * @example 1
+                 */
+                page?: number;
+                /** @example 50 */
+                limit?: number;
+                /** @description `next_cursor` of the page before; `page` is then ignored. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path: {
+                /** @example 0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10 */
+                evaluation_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "is_total_exact": true,
+                     *       "items": [
+                     *         {
+                     *           "barcode": "8690504012345",
+                     *           "path": "text",
+                     *           "reason": "It was changed since it was read.",
+                     *           "row": 3
+                     *         }
+                     *       ],
+                     *       "limit": 50,
+                     *       "next_cursor": null,
+                     *       "page": 1,
+                     *       "total": 1
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Page_LeftOutOut_"];
+                };
+            };
+            /** @description BAD_CURSOR, INVALID_INPUT */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_FOUND */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getMatchingProgress: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "decisions_left": 3,
+                     *       "decisions_today": 3,
+                     *       "decisions_total": 3,
+                     *       "hours_left": 0.8,
+                     *       "minutes_per_product": 0.8,
+                     *       "people": [
+                     *         {
+                     *           "name": "Snacks, spring",
+                     *           "today": 3,
+                     *           "total": 1,
+                     *           "user_id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10"
+                     *         }
+                     *       ],
+                     *       "products_left": 3,
+                     *       "seconds_per_decision": 0.8
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ProgressOut"];
+                };
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listMatchingQueue: {
+        parameters: {
+            query?: {
+                /** @example needs_matching */
+                status?: "pending" | "processing" | "needs_matching" | "ready" | "rejected";
+                /**
+                 * @description A whole barcode of the product.
+                 * @example 8690504012345
+                 */
+                barcode?: string | null;
+                /**
+                 * @description Beginnings of words or of any barcode, as for products.
+                 * @example biscuit
+                 */
+                search?: string | null;
+                /**
+                 * @description From 1; pages reach the first 10,000 rows.
+                 * @example 1
+                 */
+                page?: number;
+                /** @example 50 */
+                limit?: number;
+                /** @description `next_cursor` of the page before; `page` is then ignored. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "is_total_exact": true,
+                     *       "items": [
+                     *         {
+                     *           "barcode": "8690504012345",
+                     *           "best_similarity": 0.8,
+                     *           "brand_name": "Ülker",
+                     *           "expected_matches": 0.8,
+                     *           "frame_count": 3,
+                     *           "n_candidates": 3,
+                     *           "product_id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *           "product_name": "Chocolate biscuit",
+                     *           "real_count": 3,
+                     *           "status": "ok",
+                     *           "thumbnail_url": "/media/6a1f.c2ln/thumbnails/0199b1c4/0003.webp",
+                     *           "variant_flavor": "Hazelnut"
+                     *         }
+                     *       ],
+                     *       "limit": 50,
+                     *       "next_cursor": null,
+                     *       "page": 1,
+                     *       "total": 1
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Page_QueueRow_"];
+                };
+            };
+            /** @description BAD_CURSOR, INVALID_INPUT */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -7,7 +7,21 @@ from typing import Annotated
 
 import typer
 
-from buybuddy.cli import accounts, bench, datasets, demo, doctor, exports, imports, products, search, seed, up, videos
+from buybuddy.cli import (
+    accounts,
+    bench,
+    datasets,
+    demo,
+    doctor,
+    exports,
+    imports,
+    matching,
+    products,
+    search,
+    seed,
+    up,
+    videos,
+)
 from buybuddy.cli.output import explain_os_error, report_error
 from buybuddy.errors import BuybuddyError
 from buybuddy_sdk import BuybuddyError as RefusedCall
@@ -30,6 +44,7 @@ app.add_typer(videos.app, name="videos", help="Process product videos.")
 app.add_typer(products.app, name="products", help="Look into the catalogue, export it, import into it.")
 products.app.command("export")(exports.export_products)
 products.app.command("import")(imports.import_products)
+app.add_typer(matching.app, name="matching", help="Measure how well photos find products.")
 app.add_typer(datasets.app, name="datasets", help="Choose, freeze and export training sets.")
 
 

@@ -5,6 +5,7 @@ from buybuddy_sdk._async.client import AsyncClient
 from buybuddy_sdk._async.collaboration import AsyncHeldLock
 from buybuddy_sdk._async.imports import AsyncImport
 from buybuddy_sdk._async.jobs import AsyncJob
+from buybuddy_sdk._async.matching import AsyncEvaluation
 from buybuddy_sdk._async.pager import AsyncPager
 from buybuddy_sdk._async.videos import AsyncStarted
 from buybuddy_sdk._page import Page
@@ -15,6 +16,7 @@ from buybuddy_sdk._sync.client import Client
 from buybuddy_sdk._sync.collaboration import HeldLock
 from buybuddy_sdk._sync.imports import Import
 from buybuddy_sdk._sync.jobs import Job
+from buybuddy_sdk._sync.matching import Evaluation
 from buybuddy_sdk._sync.pager import Pager
 from buybuddy_sdk._sync.videos import Started
 from buybuddy_sdk._version import VERSION
@@ -46,6 +48,7 @@ __version__ = VERSION
 __all__ = [
     "AsyncBulk",
     "AsyncClient",
+    "AsyncEvaluation",
     "AsyncHeldLock",
     "AsyncImport",
     "AsyncJob",
@@ -58,6 +61,7 @@ __all__ = [
     "ConnectionFailed",
     "DeadlineExceeded",
     "DownloadBroken",
+    "Evaluation",
     "Event",
     "HeldLock",
     "Import",

@@ -10,6 +10,13 @@ from pydantic import AwareDatetime, SecretStr
 from buybuddy_sdk._base import Model
 
 
+class ActivationIn(Model):
+    force: bool | None = None
+    """
+    Even when more than 1 % of the serving encoder's vectors are missing.
+    """
+
+
 class ActivitySubject(Model):
     id: UUID | None
     kind: str
@@ -163,6 +170,10 @@ class CandidateOut(Model):
 
     barcode: str | None
     captured_at: AwareDatetime | None
+    confidence: float
+    """
+    How likely it shows the product, by what people decided before.
+    """
     decision: Literal["approved", "rejected", "skipped"] | str | None
     height_px: int | None
     id: UUID
@@ -197,6 +208,16 @@ class ChosenProduct(Model):
 
     id: UUID
     version: int
+
+
+class ConfusedOut(Model):
+    """
+    How many photos of a product are most similar to another one.
+    """
+
+    found_product_id: UUID
+    n_photos: int
+    product_id: UUID
 
 
 class Count(Model):
@@ -339,6 +360,44 @@ class DownloadRequest(Model):
     product_ids: list[UUID]
 
 
+class EncoderOut(Model):
+    """
+    An encoder; its vectors are comparable with each other only.
+    """
+
+    created_at: AwareDatetime
+    dim: int
+    filled_share: float
+    """
+    Of what the serving encoder has; at 0.99 it can be activated.
+    """
+    id: UUID
+    image_vectors: int
+    images_missing: int
+    """
+    Vectors of product images that the serving encoder has more.
+    """
+    is_serving: bool
+    name: str
+    photo_vectors: int
+    photos_missing: int
+    """
+    Vectors of photos that the serving encoder has more.
+    """
+    preprocessing: str
+    weights_sha256: str
+
+
+class EvaluationEncoder(Model):
+    """
+    Whose vectors are measured.
+    """
+
+    id: UUID
+    name: str
+    preprocessing: str
+
+
 class FacetOut(Model):
     """
     How many products have a value; null stands for none.
@@ -356,6 +415,10 @@ class FailedProduct(Model):
     label: str
     product_id: UUID
     reason: str
+
+
+class FillIn(Model):
+    encoder: Literal["efficientnet-lite0", "efficientnet-lite0-whole"] | str
 
 
 class FrameQuality(Model):
@@ -479,6 +542,17 @@ class JobSubject(Model):
     label: str
 
 
+class LeftOutOut(Model):
+    """
+    A row of the truth that takes no part, and why.
+    """
+
+    barcode: str
+    path: str
+    reason: str
+    row: int
+
+
 class LoginIn(Model):
     password: SecretStr
     username: str
@@ -503,6 +577,15 @@ class LoginSessionOut(Model):
 
 class MarkedRead(Model):
     n_marked: int
+
+
+class MatchingFiguresOut(Model):
+    """
+    Shares in [0, 1].
+    """
+
+    photo_to_product: dict[str, float]
+    product_to_photo: dict[str, float]
 
 
 class NotificationSubject(Model):
@@ -616,6 +699,18 @@ class PageJobLogOut(Model):
     total: int
 
 
+class PageLeftOutOut(Model):
+    is_total_exact: bool
+    items: list[LeftOutOut]
+    limit: int
+    next_cursor: str | None
+    """
+    Where the list goes on; null at its end.
+    """
+    page: int
+    total: int
+
+
 class PageLoginSessionOut(Model):
     is_total_exact: bool
     items: list[LoginSessionOut]
@@ -645,6 +740,20 @@ class PasswordReset(Model):
 class PersonOut(Model):
     id: UUID
     username: str
+
+
+class PersonProgress(Model):
+    """
+    Approvals, rejections and skips of one person that stand.
+    """
+
+    name: str
+    today: int
+    """
+    Since midnight, UTC.
+    """
+    total: int
+    user_id: UUID
 
 
 class PresenceIn(Model):
@@ -793,6 +902,49 @@ class ProductRow(Model):
     variant_flavor: str | None
     version: int
     visibility_score: int | None
+
+
+class ProgressOut(Model):
+    """
+    How much is left, and how long people will take for it at their pace.
+    """
+
+    decisions_left: int
+    """
+    Cards above the default threshold of products that need matching.
+    """
+    decisions_today: int
+    decisions_total: int
+    hours_left: float | None
+    minutes_per_product: float | None
+    """
+    Median; null before two decisions follow each other.
+    """
+    people: list[PersonProgress]
+    products_left: int
+    seconds_per_decision: float | None
+    """
+    Median; null before two decisions follow each other.
+    """
+
+
+class QueueRow(Model):
+    """
+    A product that needs matching, with what deciding about its candidates is expected to bring.
+    """
+
+    barcode: str | None
+    best_similarity: float | None
+    brand_name: str | None
+    expected_matches: float
+    frame_count: int
+    n_candidates: int
+    product_id: UUID
+    product_name: str | None
+    real_count: int
+    status: str
+    thumbnail_url: str | None
+    variant_flavor: str | None
 
 
 class QueueStatusOut(Model):
@@ -1152,6 +1304,45 @@ class DatasetDetailOut(Model):
     version: int
 
 
+class EvaluationFigures(Model):
+    """
+    `cmc@k`: the share of queries with a right answer among the first k; `map@r`: the mean precision of the first R.
+
+    From photos to products every photo is a query; from products to photos one of near-duplicates takes part.
+    """
+
+    confused: list[ConfusedOut]
+    """
+    The most frequent mistakes.
+    """
+    macro: MatchingFiguresOut
+    """
+    The same averaged per product, so that each counts once.
+    """
+    n_folded: int
+    """
+    Photos for which a near-duplicate stands in the ranking of photos.
+    """
+    n_without_picture: int
+    """
+    Photos whose product lost its last picture meanwhile.
+    """
+    photo_to_product: dict[str, float]
+    product_to_photo: dict[str, float]
+    products: int
+    """
+    Products that were ranked for each photo.
+    """
+    products_with_photos: int
+    """
+    Products that photos were ranked for.
+    """
+    queries: int
+    """
+    Photos that products were ranked for.
+    """
+
+
 class ExportRequest(Model):
     """
     Which products to export: these, or everything that fits the filters (all of it without any).
@@ -1258,6 +1449,18 @@ class PageJobOut(Model):
 class PageNotificationOut(Model):
     is_total_exact: bool
     items: list[NotificationOut]
+    limit: int
+    next_cursor: str | None
+    """
+    Where the list goes on; null at its end.
+    """
+    page: int
+    total: int
+
+
+class PageQueueRow(Model):
+    is_total_exact: bool
+    items: list[QueueRow]
     limit: int
     next_cursor: str | None
     """
@@ -1389,6 +1592,29 @@ class DashboardOut(Model):
     counts: DashboardCounts
     recent_activity: list[ActivityOut]
     running_jobs: list[JobOut]
+
+
+class EvaluationOut(Model):
+    """
+    A measurement of matching; `result` is there once `job` has completed and nothing follows it.
+    """
+
+    category: str | None
+    created_at: AwareDatetime
+    created_by: str
+    encoder: EvaluationEncoder
+    id: UUID
+    job: JobOut | None
+    """
+    The newest: one gathers the vectors, the next ranks them.
+    """
+    n_left_out: int
+    n_outside: int
+    """
+    Rows whose product is of another category.
+    """
+    n_rows: int
+    result: EvaluationFigures | None
 
 
 class ImportOut(Model):

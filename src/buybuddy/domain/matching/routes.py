@@ -10,6 +10,7 @@ from buybuddy.domain.accounts.access import Operator, Viewer
 from buybuddy.domain.collaboration.locks.service import LockLost
 from buybuddy.domain.collaboration.tabs import LockToken
 from buybuddy.domain.matching import answers
+from buybuddy.domain.matching.automation import routes as automation_routes
 from buybuddy.domain.matching.candidates import service as candidates
 from buybuddy.domain.matching.candidates.repository import PhotoFilters
 from buybuddy.domain.matching.decisions import imports as import_decisions
@@ -32,6 +33,7 @@ from buybuddy.infra.http import PlatformDep, SessionDep, refusals
 
 router = APIRouter(prefix="/matching", tags=["matching"])
 router.include_router(queue_routes.router)
+router.include_router(automation_routes.router)
 router.include_router(evaluation_routes.router)
 
 UNDER_LOCK = (NotFound, PreconditionRequired, ResourceLocked, LockLost)

@@ -180,10 +180,13 @@ class SuggestionOut(BaseModel):
 
 
 class MatchingSettingsOut(BaseModel):
+    """How matching works here, for everybody."""
+
     ready_after: int
     is_automatic: bool
     precision_target: float
     audit_share: float
+    automatic_since: dt.datetime | None = Field(description="When automatic approval was last switched on.")
 
     @classmethod
     def from_row(cls, row: MatchingSettings) -> "MatchingSettingsOut":

@@ -1,5 +1,6 @@
 """Every query about decisions."""
 
+import datetime as dt
 import uuid
 from collections.abc import Collection, Sequence
 from typing import Any
@@ -10,7 +11,13 @@ from sqlalchemy.dialects.postgresql import insert
 from buybuddy.domain.matching.tables import MatchDecision, MatchingSettings, MatchSuggestion
 from buybuddy.domain.photos.tables import Photo
 from buybuddy.domain.products.tables import Product, ProductBarcode, ProductImage
+from buybuddy.domain.vectors.tables import Encoder
 from buybuddy.infra.db import Session, new_id
+
+
+async def read_clock(session: Session) -> dt.datetime:
+    """Return what time it is, by the database's clock."""
+    return (await session.execute(select(func.clock_timestamp()))).scalar_one()
 
 
 async def read_settings(session: Session) -> MatchingSettings:
@@ -121,12 +128,14 @@ async def count_real(session: Session, product_id: uuid.UUID) -> int:
 
 
 async def suggested_similarities(
-    session: Session, photo_ids: Collection[uuid.UUID]
+    session: Session, encoder: Encoder | None, photo_ids: Collection[uuid.UUID]
 ) -> dict[uuid.UUID, list[tuple[uuid.UUID, float]]]:
-    """Return the products that each photo was found similar to, the most similar first."""
+    """Return the products that an encoder found each photo similar to, the most similar first."""
+    if encoder is None:
+        return {}
     statement = (
         select(MatchSuggestion.photo_id, MatchSuggestion.product_id, MatchSuggestion.similarity)
-        .where(MatchSuggestion.photo_id.in_(photo_ids))
+        .where(MatchSuggestion.photo_id.in_(photo_ids), MatchSuggestion.encoder_id == encoder.id)
         .order_by(MatchSuggestion.similarity.desc())
     )
     suggested: dict[uuid.UUID, list[tuple[uuid.UUID, float]]] = {}

@@ -13,7 +13,7 @@ import numpy as np
 from buybuddy.domain.collaboration.locks.service import check_lock
 from buybuddy.domain.matching.candidates import repository as candidates
 from buybuddy.domain.matching.decisions import repository
-from buybuddy.domain.matching.rules import Decision, Tier, barcode_variants, status_after
+from buybuddy.domain.matching.rules import DEFAULT_THRESHOLD, Decision, Tier, barcode_variants, status_after
 from buybuddy.domain.photos.tables import Photo
 from buybuddy.domain.products import repository as products_repository
 from buybuddy.domain.products.service import product_label
@@ -134,6 +134,18 @@ async def undo(
     return await _follow(session, product, undone, n_before, "match.undo", actor)
 
 
+async def reverse_approval(session: Session, product: Product, photo_id: uuid.UUID, actor: Actor) -> Decided:
+    """Take an approval of a locked product back, and record the pair as rejected by who found it wrong."""
+    photos = await repository.lock_photos(session, [photo_id])
+    n_before = product.real_count
+    await repository.take_back(session, product.id, [photo_id])
+    await session.refresh(product)
+    if product.primary_image_id is None:
+        product.primary_image_id = await products_repository.find_best_image(session, product.id)
+    await _write(session, product, list(photos.values()), "rejected", actor, "person", DEFAULT_THRESHOLD)
+    return await _follow(session, product, [photo_id], n_before, "match.reject", actor)
+
+
 async def _lock_product(session: Session, product_id: uuid.UUID, actor: Actor, lock_token: int | None) -> Product:
     if lock_token is None:
         raise PreconditionRequired("Take the matching lock of this product first, and send its token as Lock-Token.")
@@ -195,7 +207,7 @@ async def _write(
         vectors = await candidates.photo_vectors(session, encoder.id, [photo.id for photo in photos])
         if len(views):
             similarities = {photo_id: float(np.max(views @ vector)) for photo_id, vector in vectors.items()}
-    suggested = await repository.suggested_similarities(session, [photo.id for photo in photos])
+    suggested = await repository.suggested_similarities(session, encoder, [photo.id for photo in photos])
     barcodes = set(barcode_variants(product.barcodes))
     rows: list[dict[str, object]] = []
     for photo in photos:
