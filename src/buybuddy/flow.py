@@ -92,7 +92,7 @@ BATCH_STEPS: Mapping[str, BatchStep] = {
 
 
 async def follow_matching(session: Session, board: JobBoard) -> None:
-    """Learn from what people have decided, and look for other pairs when another encoder serves; called by the sweep."""
+    """Learn from what people have decided, and find pairs anew when another encoder serves; called by the sweep."""
     await suggestions.follow_serving(session, board)
     await confidence.learn(session)
 

@@ -17,7 +17,8 @@ from buybuddy.infra.db import Session, new_id
 
 async def read_clock(session: Session) -> dt.datetime:
     """Return what time it is, by the database's clock."""
-    return (await session.execute(select(func.clock_timestamp()))).scalar_one()
+    now: dt.datetime = (await session.execute(select(func.clock_timestamp()))).scalar_one()
+    return now
 
 
 async def read_settings(session: Session) -> MatchingSettings:

@@ -1,0 +1,1 @@
+"""Approving without a person what is sure enough, and having people look at a sample of it."""

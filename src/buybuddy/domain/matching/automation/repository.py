@@ -1,0 +1,130 @@
+"""Every query about automatic approval and its audits."""
+
+import uuid
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from sqlalchemy import and_, func, select, text
+from sqlalchemy.dialects.postgresql import insert
+
+from buybuddy.domain.accounts.tables import User
+from buybuddy.domain.matching.automation.rules import Quality
+from buybuddy.domain.matching.confidence.rules import Curve
+from buybuddy.domain.matching.queue.sql import ASKED, OPEN_PAIRS, SCORE, curve_values
+from buybuddy.domain.matching.tables import MatchAudit, MatchDecision, MatchingQueueRow, MatchingSettings
+from buybuddy.domain.photos.tables import Photo
+from buybuddy.infra.db import Session
+from buybuddy.infra.db.pages import Order, Slice, Window, read_page
+
+BY_DRAWING = Order("drawn_at", (MatchAudit.drawn_at, MatchAudit.product_id, MatchAudit.photo_id))
+JUDGED_BY = 1_000  # newest answers
+STATUSES = ("needs_matching", "ready")  # of products that photos are approved for
+
+# Open pairs that nobody has decided about, where the product is the photo's first, and no other barcode is in it.
+_SURE_PAIRS = text(f"""
+    WITH asked AS MATERIALIZED ({ASKED})
+    SELECT product_id, photo_id FROM (SELECT pairs.*, {SCORE} AS score FROM ({OPEN_PAIRS}) pairs) scored
+    WHERE score >= :least AND (margin IS NULL OR margin > 0) AND (has_barcode OR NOT has_any_barcode)
+    ORDER BY product_id, photo_id
+""")
+
+
+class SurePair(NamedTuple):
+    product_id: uuid.UUID
+    photo_id: uuid.UUID
+
+
+async def lock_settings(session: Session) -> MatchingSettings:
+    """Return the settings; nobody else changes them until this transaction ends."""
+    statement = select(MatchingSettings).with_for_update().execution_options(populate_existing=True)
+    return (await session.scalars(statement)).one()
+
+
+async def sure_pairs(
+    session: Session, product_ids: Sequence[uuid.UUID], encoder_id: uuid.UUID, curve: Curve, least: float
+) -> list[SurePair]:
+    """Return the suggestions of products that score at least so much."""
+    values = {"product_ids": list(product_ids), "encoder": encoder_id, "least": least}
+    rows = await session.execute(_SURE_PAIRS, {**values, **_scoring(curve)})
+    return [SurePair(row.product_id, row.photo_id) for row in rows]
+
+
+def _scoring(curve: Curve) -> dict[str, object]:
+    return {name: value for name, value in curve_values(curve).items() if name.startswith("w")}
+
+
+async def next_products(session: Session, after: uuid.UUID, limit: int) -> list[uuid.UUID]:
+    """Return products that have candidates, in the order of their ids."""
+    statement = select(MatchingQueueRow.product_id).where(
+        MatchingQueueRow.product_id > after,
+        MatchingQueueRow.n_candidates > 0,
+        MatchingQueueRow.status.in_(STATUSES),
+    )
+    return list(await session.scalars(statement.order_by(MatchingQueueRow.product_id).limit(limit)))
+
+
+async def promising_products(session: Session, limit: int) -> list[uuid.UUID]:
+    """Return the products of the queue that promise most."""
+    statement = select(MatchingQueueRow.product_id).where(
+        MatchingQueueRow.status == "needs_matching", MatchingQueueRow.expected_matches > 0
+    )
+    ordered = statement.order_by(MatchingQueueRow.expected_matches.desc(), MatchingQueueRow.product_id.desc())
+    return list(await session.scalars(ordered.limit(limit)))
+
+
+async def draw_audits(session: Session, pairs: Sequence[SurePair]) -> None:
+    """Have people asked about pairs."""
+    if not pairs:
+        return
+    rows = [{"product_id": pair.product_id, "photo_id": pair.photo_id} for pair in pairs]
+    statement = insert(MatchAudit)
+    afresh = {"is_right": None, "user_id": None, "answered_at": None, "drawn_at": func.clock_timestamp()}
+    await session.execute(statement.on_conflict_do_update(index_elements=["product_id", "photo_id"], set_=afresh), rows)
+
+
+async def list_open(session: Session, window: Window) -> Slice[MatchAudit]:
+    """Return the questions that nobody has answered, the oldest first; approvals that were taken back are none."""
+    stands = select(MatchDecision.photo_id).where(
+        MatchDecision.product_id == MatchAudit.product_id,
+        MatchDecision.photo_id == MatchAudit.photo_id,
+        MatchDecision.decision == "approved",
+    )
+    statement = select(MatchAudit).where(MatchAudit.is_right.is_(None), stands.exists())
+    return await read_page(session, statement, BY_DRAWING, window)
+
+
+async def decided_photos(
+    session: Session, audits: Sequence[MatchAudit]
+) -> dict[tuple[uuid.UUID, uuid.UUID], tuple[Photo, MatchDecision]]:
+    """Return each question's photo and the decision that it is about, by product and photo."""
+    statement = (
+        select(Photo, MatchDecision)
+        .join(MatchDecision, and_(MatchDecision.photo_id == Photo.id, MatchDecision.decision == "approved"))
+        .where(Photo.id.in_([audit.photo_id for audit in audits]))
+    )
+    return {(row[1].product_id, row[0].id): (row[0], row[1]) for row in await session.execute(statement)}
+
+
+async def lock_audit(session: Session, pair: SurePair) -> MatchAudit | None:
+    statement = select(MatchAudit).where(
+        MatchAudit.product_id == pair.product_id, MatchAudit.photo_id == pair.photo_id
+    )  # fmt: skip
+    return await session.scalar(statement.with_for_update().execution_options(populate_existing=True))
+
+
+async def measure_quality(session: Session) -> Quality:
+    """Return what people have said of approvals that were made since they were last switched on."""
+    since = select(MatchingSettings.automatic_since).scalar_subquery()
+    newest = (
+        select(MatchAudit.is_right)
+        .where(MatchAudit.is_right.is_not(None), MatchAudit.drawn_at >= since)
+        .order_by(MatchAudit.answered_at.desc())
+        .limit(JUDGED_BY)
+        .subquery()
+    )
+    row = (await session.execute(select(func.count(), func.count().filter(newest.c.is_right)))).one()
+    return Quality(row[0], row[1])
+
+
+async def enabled_admins(session: Session) -> list[uuid.UUID]:
+    return list(await session.scalars(select(User.id).where(User.role == "admin", User.disabled_at.is_(None))))
