@@ -1,0 +1,160 @@
+"""Automatic approval on a real PostgreSQL: only what is sure, never what people hold or have decided, and not for long
+when people find it wrong."""
+
+import uuid
+from collections.abc import AsyncIterator
+
+import pytest
+
+from buybuddy.domain.collaboration.locks import service as lock_service
+from buybuddy.domain.collaboration.locks.repository import Acquired
+from buybuddy.domain.jobs.runner import JobRunner
+from buybuddy.domain.matching.automation import audits, repository, service
+from buybuddy.domain.matching.automation.rules import Quality, must_stop
+from buybuddy.domain.matching.automation.service import Preview
+from buybuddy.errors import Conflict, ResourceLocked
+from buybuddy.infra.db import Actor
+from buybuddy.infra.db.pages import Window
+from tests.integration.conftest import Jobs
+from tests.integration.matching_ground import Ground, lay_ground
+from tests.integration.test_locks import add_holder
+from tests.integration.test_matching_queue import runner
+
+__all__ = ["runner"]  # the fixture
+
+APPROVED = "SELECT photo_id FROM match_decisions WHERE origin = 'automatic' AND decision = 'approved'"
+
+
+@pytest.fixture
+async def ground(jobs: Jobs) -> AsyncIterator[Ground]:
+    """Nine hundred decisions: above 0.9 all were right, below about half."""
+    ground = await lay_ground(jobs)
+    people = await add_holder(jobs.db)
+    actor = Actor(people.user_id, people.username)
+    for similarity in (0.92, 0.94, 0.96):
+        await ground.decide(actor, "approved", 250, similarity, margin=0.2)
+    await ground.decide(actor, "approved", 80, 0.7, margin=0.2)
+    await ground.decide(actor, "rejected", 80, 0.7, margin=0.2)
+    await ground.count()
+    yield ground
+
+
+async def switch(ground: Ground, **changes: object) -> None:
+    async with ground.jobs.db.transaction() as session:
+        await service.edit_settings(session, ground.jobs.board, changes, Actor(None, "an admin"))
+
+
+async def look_ahead(ground: Ground) -> Preview:
+    async with ground.jobs.db.transaction() as session:
+        return await service.preview(session, None)
+
+
+async def approved(ground: Ground) -> set[uuid.UUID]:
+    return {uuid.UUID(str(photo_id)) for photo_id in await ground.jobs.sql(APPROVED)}
+
+
+async def test_only_what_is_sure_free_and_undecided_is_approved(ground: Ground, runner: JobRunner) -> None:
+    product, rival, locked = await ground.product("4000000000017"), await ground.product(), await ground.product()
+    sure = [await ground.photo(product, 0.97) for _ in range(3)]
+    unsure = await ground.photo(product, 0.7)
+    torn = await ground.photo(product, 0.69, second=(rival, 0.72))
+    rejected = await ground.photo(product, 0.97)
+    other_code = await ground.photo(product, 0.97, barcode="4000000000024")
+    held = await ground.photo(locked, 0.97)
+    await ground.suggest(runner, [*sure, unsure, torn, rejected, other_code, held])
+    await ground.jobs.sql(
+        "INSERT INTO match_decisions (product_id, photo_id, decision, tier, user_name)"
+        " VALUES (:product, :photo, 'rejected', 'similarity', 'somebody')",
+        product=product,
+        photo=rejected,
+    )
+    await ground.count()
+    assert await approved(ground) == set()  # it is off
+    found = await look_ahead(ground)
+    assert (found.n_pairs, found.is_whole) == (4, True)
+    assert found.basis.cutoff is not None
+    assert found.basis.cutoff.lower > 0.99
+
+    holder = await add_holder(ground.jobs.db)
+    async with ground.jobs.db.transaction() as session:
+        assert isinstance(await lock_service.acquire(session, "matching", locked, holder), Acquired)
+    await switch(ground, is_automatic=True, audit_share=1.0)
+    await ground.work(runner)
+    assert await approved(ground) == set(sure)
+    assert await ground.jobs.sql("SELECT status FROM products WHERE id = :id", id=product) == ["ready"]
+    assert len(await ground.jobs.sql("SELECT photo_id FROM match_audits")) == 3
+    async with ground.jobs.db.transaction() as session:
+        await lock_service.release(session, "matching", locked, holder)
+    late = await ground.photo(locked, 0.97)
+    await ground.suggest(runner, [late])
+    await ground.count()
+    async with ground.jobs.db.transaction() as session:
+        await service.begin(session, ground.jobs.board)
+    await ground.work(runner)
+    assert {held, late} <= await approved(ground)
+
+
+async def test_nothing_is_approved_by_few_decisions_or_when_it_is_off(ground: Ground, runner: JobRunner) -> None:
+    product = await ground.product()
+    await ground.suggest(runner, [await ground.photo(product, 0.97)])
+    await ground.count()
+    await switch(ground, is_automatic=True, precision_target=0.999)  # would need 5,406 decisions
+    await ground.work(runner)
+    assert await approved(ground) == set()
+    found = await look_ahead(ground)
+    assert (found.n_pairs, found.n_needed, found.basis.cutoff) == (0, 5406, None)
+
+
+async def ask(ground: Ground, product: uuid.UUID, photo: uuid.UUID, actor: Actor, *, is_right: bool) -> Quality:
+    async with ground.jobs.db.transaction() as session:
+        return await audits.answer(session, product, photo, actor, is_right=is_right)
+
+
+async def test_what_people_find_wrong_is_taken_back_and_too_much_of_it_ends_it(
+    ground: Ground, runner: JobRunner
+) -> None:
+    product = await ground.product()
+    photos = [await ground.photo(product, 0.97) for _ in range(32)]
+    await ground.suggest(runner, photos)
+    await ground.count()
+    await switch(ground, is_automatic=True, audit_share=1.0)
+    await ground.work(runner)
+    person, admin = await add_holder(ground.jobs.db), await add_holder(ground.jobs.db)
+    await ground.jobs.sql("UPDATE users SET role = 'admin' WHERE id = :id", id=admin.user_id)
+    actor = Actor(person.user_id, person.username)
+    async with ground.jobs.db.transaction() as session:
+        asked = await repository.list_open(session, Window(limit=100))
+    assert {row.photo_id for row in asked.rows} == set(photos)
+
+    async with ground.jobs.db.transaction() as session:
+        await lock_service.acquire(session, "matching", product, admin)
+    with pytest.raises(ResourceLocked):
+        await ask(ground, product, photos[0], actor, is_right=True)
+    async with ground.jobs.db.transaction() as session:
+        await lock_service.release(session, "matching", product, admin)
+    assert (await ask(ground, product, photos[0], actor, is_right=False)) == Quality(1, 0)
+    assert await ground.jobs.sql("SELECT status FROM real_images WHERE id = :id", id=photos[0]) == ["unassigned"]
+    row = "SELECT decision || ' ' || origin || ' ' || user_name FROM match_decisions WHERE photo_id = :id"
+    assert await ground.jobs.sql(row, id=photos[0]) == [f"rejected person {person.username}"]
+    assert await ground.jobs.sql("SELECT real_count FROM products WHERE id = :id", id=product) == [31]
+    with pytest.raises(Conflict):
+        await ask(ground, product, photos[0], actor, is_right=True)
+
+    for photo in photos[1:29]:
+        await ask(ground, product, photo, actor, is_right=True)
+    assert await ground.jobs.sql("SELECT is_automatic FROM matching_settings") == [True]
+    assert await ask(ground, product, photos[29], actor, is_right=True) == Quality(30, 29)
+    assert await ground.jobs.sql("SELECT is_automatic FROM matching_settings") == [False]
+    told = "SELECT kind FROM notifications WHERE user_id = :id"
+    assert await ground.jobs.sql(told, id=admin.user_id) == ["matching.automation_off"]
+    assert await ground.jobs.sql(told, id=person.user_id) == []
+    # Once an admin has switched it on again, it is judged by what it does from then on.
+    await switch(ground, is_automatic=True)
+    async with ground.jobs.db.transaction() as session:
+        assert await repository.measure_quality(session) == Quality(0, 0)
+
+
+def test_it_stops_below_the_target_and_not_before_thirty_answers() -> None:
+    assert not must_stop(Quality(29, 0), 0.9)
+    assert must_stop(Quality(30, 26), 0.9)
+    assert not must_stop(Quality(30, 27), 0.9)
