@@ -25,6 +25,8 @@ from buybuddy.domain.datasets import routes as datasets
 from buybuddy.domain.datasets.versions import routes as version_routes
 from buybuddy.domain.jobs import routes as jobs
 from buybuddy.domain.matching import routes as matching
+from buybuddy.domain.photos import routes as photo_routes
+from buybuddy.domain.photos.imports import routes as photo_import_routes
 from buybuddy.domain.products import routes as products
 from buybuddy.domain.products.barcodes import routes as barcode_routes
 from buybuddy.domain.products.bulk import routes as bulk_routes
@@ -34,7 +36,7 @@ from buybuddy.domain.search import routes as search
 from buybuddy.domain.vectors import routes as vectors
 from buybuddy.domain.videos import routes as videos
 from buybuddy.domain.videos.uploads import routes as upload_routes
-from buybuddy.flow import build_board, build_follow_images
+from buybuddy.flow import build_board, build_follow_images, build_have_read
 from buybuddy.infra.db import Database
 from buybuddy.infra.db.event_feed import EventFeed
 from buybuddy.infra.db.reader import Reader
@@ -56,8 +58,8 @@ API_PREFIX = "/api/v1"
 # all day goes first, since each request tries one after another.
 ROUTES = (
     export_routes, bulk_routes, import_routes, products, barcode_routes, jobs, upload_routes, videos, version_routes,
-    datasets, matching, vectors, activity, lock_routes, presence_routes, notification_routes, search, dashboard,
-    session_routes, user_routes, accounts, audit_routes,
+    datasets, matching, photo_import_routes, photo_routes, vectors, activity, lock_routes, presence_routes,
+    notification_routes, search, dashboard, session_routes, user_routes, accounts, audit_routes,
 )  # fmt: skip
 
 
@@ -78,6 +80,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         )
         app.state.board = build_board(queue)
         app.state.follow_images = build_follow_images(app.state.board)
+        app.state.have_read = build_have_read(app.state.board)
         app.state.passwords = Passwords()
         await reader.open()
         await events.start()

@@ -3,6 +3,7 @@
 videos ── video_processing ──▶ products (frames, metadata) ── embedding_extraction ──▶ embeddings ──▶ search
 """
 
+import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from buybuddy.domain.collaboration import sweeping as collaboration
@@ -15,6 +16,8 @@ from buybuddy.domain.matching.confidence import service as confidence
 from buybuddy.domain.matching.evaluations import service as evaluations
 from buybuddy.domain.matching.queue import service as matching_queue
 from buybuddy.domain.matching.suggestions import service as suggestions
+from buybuddy.domain.photos.imports.service import HaveRead
+from buybuddy.domain.photos.readings import service as readings
 from buybuddy.domain.products import service as products
 from buybuddy.domain.products.bulk import service as bulk
 from buybuddy.domain.products.images.adding import FollowImages
@@ -28,7 +31,14 @@ from buybuddy.errors import StageFailed
 from buybuddy.infra.db import Session, Subject
 from buybuddy.infra.queue import JobQueue
 from buybuddy.infra.storage import ObjectStorage
-from buybuddy.stages.specs import BatchResult, EmbedImagesResult, EvaluateMatchingResult, Result, SegmentVideoResult
+from buybuddy.stages.specs import (
+    BatchResult,
+    EmbedImagesResult,
+    EvaluateMatchingResult,
+    ReadPhotosResult,
+    Result,
+    SegmentVideoResult,
+)
 
 
 def build_board(queue: JobQueue) -> JobBoard:
@@ -54,6 +64,15 @@ def build_follow_images(board: JobBoard) -> FollowImages:
     return follow_images
 
 
+def build_have_read(board: JobBoard) -> HaveRead:
+    """Build the function that has new photos read, in the transaction that adds them."""
+
+    async def have_read(session: Session, photos: Sequence[tuple[uuid.UUID, str]], subject: Subject) -> None:
+        await readings.have_read(session, board, photos, subject, await vectors.serving_name(session))
+
+    return have_read
+
+
 def build_apply_result(board: JobBoard, storage: ObjectStorage) -> Callable[[Session, Job, Result], Awaitable[None]]:
     """Build the function that writes what a completed job's Result means, inside the completing transaction."""
 
@@ -67,6 +86,10 @@ def build_apply_result(board: JobBoard, storage: ObjectStorage) -> Callable[[Ses
             await suggestions.suggest_for_images(session, board, kept.encoder, kept.image_ids, job.id)
             await suggestions.suggest_for_photos(session, board, kept.encoder, kept.photo_ids, job.id)
             await encoders.go_on(session, board, job, kept.encoder)
+        elif isinstance(result, ReadPhotosResult):
+            photo_ids = await readings.apply_reading(session, storage, result)
+            encoder = await vectors.keep_photo_vectors(session, storage, result.encoder, result.vectors_key, photo_ids)
+            await suggestions.suggest_for_photos(session, board, encoder, photo_ids, job.id)
         elif isinstance(result, EvaluateMatchingResult):
             await evaluations.keep_result(session, job, result)
         elif isinstance(result, BatchResult) and job.config["stage"] == "gather_vectors":
@@ -91,6 +114,11 @@ BATCH_STEPS: Mapping[str, BatchStep] = {
 }
 
 
+def build_batch_steps(storage: ObjectStorage) -> Mapping[str, BatchStep]:
+    """Return all of that work; some of it leaves objects behind."""
+    return {**BATCH_STEPS, "gather_vectors": evaluations.build_gathering(storage)}
+
+
 async def follow_matching(session: Session, board: JobBoard) -> None:
     """Learn from what people have decided, and find pairs anew when another encoder serves; called by the sweep."""
     await suggestions.follow_serving(session, board)
@@ -100,11 +128,6 @@ async def follow_matching(session: Session, board: JobBoard) -> None:
 async def count_matching_queue(session: Session) -> bool:
     """Count products of the queue anew; called by the sweep until there are none left."""
     return await matching_queue.count_changes(session)
-
-
-def build_batch_steps(storage: ObjectStorage) -> Mapping[str, BatchStep]:
-    """Return all of that work; some of it leaves objects behind."""
-    return {**BATCH_STEPS, "gather_vectors": evaluations.build_gathering(storage)}
 
 
 async def forget_old_work(session: Session) -> None:

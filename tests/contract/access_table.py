@@ -16,6 +16,7 @@ VIEWER = """
     pageProductImages
     listDatasets getDataset listDatasetProducts listDatasetVersions getDatasetVersion verifyDatasetVersion exportDataset
     searchByPhoto
+    listPhotos getPhoto getPhotoFacets listPhotoImports getPhotoImport listPhotoImportProblems
     listCandidates listSuggestions listDecisions listMatchingQueue getMatchingProgress getEvaluation listLeftOut
     listEncoders
     listJobs getQueueStatus getJob listJobLogs
@@ -31,6 +32,7 @@ OPERATOR = """
     downloadImportTemplate previewImport getImport listImportRows applyImport discardImport
     bulkDeleteProducts bulkEditProducts undoBulkEdit
     approveMatches rejectMatches skipMatches undoMatches assignPhotos
+    addPhotos beginPhotoImport discardPhotos restorePhotos
     cancelJob retryJob
     acquireLock releaseLock releaseLockByBeacon
 """

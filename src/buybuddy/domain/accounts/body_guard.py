@@ -13,7 +13,7 @@ LARGEST_BODY_BYTES = 8 * 1024 * 1024
 LARGEST_FORM_BYTES = 64 * 1024 * 1024  # the largest file in one is an import's, with 50 MB
 FORMS = frozenset({"multipart/form-data", "application/x-www-form-urlencoded"})
 # These look at the size of each file themselves, and are for operators.
-OF_ANY_SIZE = frozenset({"uploadVideos", "appendToUpload"})
+OF_ANY_SIZE = frozenset({"uploadVideos", "appendToUpload", "addPhotos"})
 
 
 class BodyGuard:

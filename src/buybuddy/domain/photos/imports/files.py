@@ -1,0 +1,108 @@
+"""The files of an import, judged by their content: photos, and ZIP archives of photos. All of it blocks."""
+
+import hashlib
+import os
+import stat
+import zipfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import BinaryIO
+
+from buybuddy.domain.photos.rules import plain_name
+from buybuddy.domain.products.images.rules import HEAD_BYTES, LARGEST_IMAGE_BYTES, image_suffix
+
+MOST_ENTRIES = 10_000
+MOST_UNPACKED_BYTES = 8 * 2**30
+_ZIP_HEADS = (b"PK\x03\x04", b"PK\x05\x06")
+# What archives hold beside what somebody has put into them.
+_LITTER = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})
+_UNREADABLE = (
+    zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError, ValueError
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class FoundPhoto:
+    """A file that begins as a photo does, read whole."""
+
+    name: str
+    data: bytes
+    suffix: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class RefusedFile:
+    """A file that is no photo, and why."""
+
+    name: str
+    reason: str
+
+
+def list_files(name: str, file: BinaryIO) -> Iterator[FoundPhoto | RefusedFile]:
+    """Yield a photo, or those of a ZIP archive one by one, and what is none with its reason."""
+    size_bytes = file.seek(0, os.SEEK_END)
+    file.seek(0)
+    head = file.read(HEAD_BYTES)
+    file.seek(0)
+    if head.startswith(_ZIP_HEADS):
+        yield from _list_entries(name, file)
+    elif size_bytes > LARGEST_IMAGE_BYTES:
+        yield _too_large(name)
+    else:
+        yield _judge(name, file.read())
+
+
+def _list_entries(name: str, file: BinaryIO) -> Iterator[FoundPhoto | RefusedFile]:
+    try:
+        with zipfile.ZipFile(file) as archive:
+            entries = [entry for entry in archive.infolist() if not entry.is_dir() and not _is_litter(entry.filename)]
+            if len(entries) > MOST_ENTRIES:
+                yield RefusedFile(plain_name(name), f"The archive has {len(entries)} files; at most {MOST_ENTRIES}.")
+                return
+            if sum(entry.file_size for entry in entries) > MOST_UNPACKED_BYTES:
+                yield RefusedFile(
+                    plain_name(name), f"The archive holds more than {MOST_UNPACKED_BYTES // 2**30} GiB unpacked."
+                )
+                return
+            for entry in entries:
+                yield _read_entry(archive, entry)
+    except _UNREADABLE:
+        yield RefusedFile(plain_name(name), "The archive is damaged.")
+
+
+def _read_entry(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> FoundPhoto | RefusedFile:
+    if entry.file_size > LARGEST_IMAGE_BYTES:
+        return _too_large(entry.filename)
+    if stat.S_ISLNK(entry.external_attr >> 16):
+        return RefusedFile(plain_name(entry.filename), "This is a link, not a file.")
+    if entry.flag_bits & 1:
+        return RefusedFile(plain_name(entry.filename), "It is locked with a password.")
+    try:
+        with archive.open(entry) as opened:
+            data = opened.read(LARGEST_IMAGE_BYTES + 1)
+    except _UNREADABLE:
+        return RefusedFile(plain_name(entry.filename), "It is damaged in the archive.")
+    return _judge(entry.filename, data)
+
+
+def _is_litter(filename: str) -> bool:
+    path = PurePosixPath(filename)
+    return "__MACOSX" in path.parts or path.name in _LITTER
+
+
+def _too_large(name: str) -> RefusedFile:
+    return RefusedFile(plain_name(name), f"The photo is larger than {LARGEST_IMAGE_BYTES // 2**20} MiB.")
+
+
+def _judge(name: str, data: bytes) -> FoundPhoto | RefusedFile:
+    if not data:
+        return RefusedFile(plain_name(name), "The file is empty.")
+    if len(data) > LARGEST_IMAGE_BYTES:
+        return _too_large(name)
+    suffix = image_suffix(data[:HEAD_BYTES])
+    if suffix is None:
+        return RefusedFile(plain_name(name), "This is not a JPEG, PNG or WebP picture.")
+    return FoundPhoto(plain_name(name), data, suffix, hashlib.sha256(data).hexdigest())

@@ -1,0 +1,1 @@
+"""What was seen in photos, and which of them show one scene."""
