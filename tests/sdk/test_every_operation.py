@@ -110,7 +110,8 @@ def test_every_operation_is_called_and_every_example_is_read(tmp_path: Path) -> 
         job = client.jobs.get(AN_ID)
         bulk = BulkAnswer(bulk_id=AN_ID, n_items=1, done=1, failed=[], job=None)
         things = [client.jobs, client.products, client.videos, client.matching, client.datasets, client.locks,
-                  client.presence, client.notifications, client.auth, client.users, client.api_keys, client.audit]  # fmt: skip
+                  client.presence, client.notifications, client.auth, client.users, client.api_keys,
+                  client.audit]  # fmt: skip
         values: dict[str, Any] = {
             **dict.fromkeys(("product", "dataset", "video", "image", "user", "key", "session", "resource"), AN_ID),
             **dict.fromkeys(("job", "notification", "evaluation"), AN_ID),

@@ -14,7 +14,7 @@ FloatArray = npt.NDArray[np.float32]
 IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
 
-CHUNK_SIMILARITIES = 8_000_000  # that are in memory at once: 32 MB
+CHUNK_SIMILARITIES = 4_000_000  # that are in memory at once: 16 MB
 
 
 def best_similarities(
