@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from sqlalchemy import func, literal, select, update
+from sqlalchemy import Select, literal, select, update
 
 from buybuddy.domain.jobs.rules import ACTIVE
 from buybuddy.domain.jobs.tables import Job
@@ -75,7 +75,7 @@ async def next_images(
         select(ProductImage.id, ProductImage.storage_key, ProductImage.matte_key)
         .where(ProductImage.image_type != "augmented", ProductImage.source != "matching", ~has_vector.exists())
     )  # fmt: skip
-    last = await session.scalar(select(func.max(part.limit(look_at).subquery().c.id)))
+    last = await _last_of(session, part.limit(look_at))
     if last is None:
         return Missing([], None)
     wanted = wanted.where(ProductImage.id > after, ProductImage.id <= last).order_by(ProductImage.id).limit(at_most)
@@ -89,10 +89,16 @@ async def next_photos(
     """Look at the next photos of the pool, and return those that can be read and have no vector."""
     part = select(Photo.id).where(Photo.id > after, Photo.id <= until).order_by(Photo.id)
     has_vector = select(literal(1)).where(PhotoEmbedding.encoder_id == encoder_id, PhotoEmbedding.photo_id == Photo.id)
-    last = await session.scalar(select(func.max(part.limit(look_at).subquery().c.id)))
+    last = await _last_of(session, part.limit(look_at))
     if last is None:
         return Missing([], None)
     wanted = select(Photo.id, Photo.storage_key).where(Photo.problem.is_(None), ~has_vector.exists())
     wanted = wanted.where(Photo.id > after, Photo.id <= last).order_by(Photo.id).limit(at_most)
     rows = [Picture(row[0], row[1], None) for row in await session.execute(wanted)]
     return Missing(rows, rows[-1].id if len(rows) == at_most else last)
+
+
+async def _last_of(session: Session, part: Select[uuid.UUID]) -> uuid.UUID | None:
+    ids = part.subquery().c.id
+    last: uuid.UUID | None = await session.scalar(select(ids).order_by(ids.desc()).limit(1))
+    return last
