@@ -4,7 +4,8 @@ import datetime as dt
 import uuid
 
 from pgvector.sqlalchemy import Vector
-from sqlalchemy import ForeignKey, Index, text
+from sqlalchemy import Computed, ForeignKey, Index, text
+from sqlalchemy.dialects.postgresql import BIT
 from sqlalchemy.orm import Mapped, mapped_column
 
 from buybuddy.domain.photos.tables import Photo
@@ -48,12 +49,23 @@ class PhotoEmbedding(Base, CreatedAt):
 
     Columns:
         is_open: the photo is unassigned; triggers keep it, and the two below, as the photo has them (migration 0012).
+        signs: one bit for each number of the vector; those that fit a filter are compared by it, from the index alone.
     """
 
     __tablename__ = "photo_embeddings"
     __table_args__ = (
-        Index("ix_photo_embeddings_source", "encoder_id", "source", "captured_at", postgresql_where=text("is_open")),
-        Index("ix_photo_embeddings_captured", "encoder_id", "captured_at", postgresql_where=text("is_open")),
+        *(
+            Index(
+                f"ix_photo_embeddings_{name}",
+                *columns,
+                postgresql_where=text("is_open"),
+                postgresql_include=["photo_id", "signs"],
+            )
+            for name, columns in (
+                ("source", ("encoder_id", "source", "captured_at")),
+                ("captured", ("encoder_id", "captured_at")),
+            )
+        ),
     )
 
     encoder_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("encoders.id", ondelete="CASCADE"), primary_key=True)
@@ -62,3 +74,6 @@ class PhotoEmbedding(Base, CreatedAt):
     is_open: Mapped[bool]
     source: Mapped[str]
     captured_at: Mapped[dt.datetime | None]
+    signs: Mapped[str] = mapped_column(
+        BIT(varying=True), Computed("binary_quantize(embedding)::bit varying", persisted=True), deferred=True
+    )

@@ -24,6 +24,7 @@ MOST_BY_BARCODE = 500
 MOST_IN_A_GROUP = 200
 N_PROBES, FILTERED_PROBES = 6, 3  # views that the graph is asked with; similarity is counted over all of them
 LEAST_SMALL = 1_000  # photos that fit a filter; so many are always compared one by one
+WALK_COST = 12  # of passing a photo in the graph, in comparisons of signs
 COUNT_POOL = text("SELECT reltuples::bigint FROM pg_class WHERE relname = :graph")
 IMAGES_PER_PRODUCT = 8  # that the graph is asked for, so that products are as many as asked for
 
@@ -81,10 +82,10 @@ async def similar_photos(
 async def _is_small(session: Session, part: PoolPart, asked: dict[str, object], n_met: int) -> bool:
     """Return whether comparing all that fit costs less than walking the graph until so many that fit are met.
 
-    The walk passes n_met / share of the pool that fits; both ways cost about the same for each photo that they pass.
+    The walk passes n_met / (share of the pool that fits) photos.
     """
     n_pool = await session.scalar(COUNT_POOL, {"graph": f"photo_graph_{part.encoder_id.hex}"}) or 0
-    at_most = max(LEAST_SMALL, math.isqrt(n_met * max(int(n_pool), 0)))
+    at_most = max(LEAST_SMALL, math.isqrt(WALK_COST * n_met * max(int(n_pool), 0)))
     return (await session.scalar(count_part(part), {**asked, "at_most": at_most + 1}) or 0) <= at_most
 
 

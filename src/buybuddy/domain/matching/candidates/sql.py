@@ -14,6 +14,7 @@ from sqlalchemy import TextClause, text
 
 EF_SEARCH = 160  # how many the graph keeps in view; recall against exact search is in docs/BENCHMARKS.md
 MOST_WALKED = 20_000
+OVER_FETCH = 8  # by their signs alone, of which the best by their whole vectors are kept
 SETTINGS = text(
     f"SELECT set_config('hnsw.ef_search', '{EF_SEARCH}', true),"
     f" set_config('hnsw.iterative_scan', 'relaxed_order', true),"
@@ -54,16 +55,17 @@ def count_part(part: PoolPart) -> TextClause:
 def near_photos(part: PoolPart, *, is_small: bool) -> TextClause:
     """Build the statement for open photos near a product: photo_id and similarity, the best first.
 
-    Of a small part every vector is compared with the probes; else the graph is asked for each of them.
+    Of a small part the signs of every vector are compared with the probes'; else the graph is asked for each of them.
 
     Parameters: probes (text[]) the views that choose, views (text[]) those that similarity is counted with, decided
     (uuid[]) photos to leave out, per_probe, n, and those of the part.
     """
     halves = f"halfvec({part.dim})"
     chosen = f"{part.conditions()} AND e.photo_id <> ALL(CAST(:decided AS uuid[]))"
+    bits = f"bit({part.dim})"
     every = f"""
-        SELECT e.photo_id FROM photo_embeddings e CROSS JOIN probe WHERE {chosen}
-        GROUP BY e.photo_id ORDER BY min(e.embedding <#> probe.v) LIMIT 4 * :per_probe
+        SELECT e.photo_id FROM photo_embeddings e WHERE {chosen}
+        ORDER BY (SELECT min(e.signs::{bits} <~> probe.signs) FROM probe) LIMIT {OVER_FETCH} * :per_probe
     """
     by_graph = f"""
         SELECT DISTINCT found.photo_id FROM probe CROSS JOIN LATERAL (
@@ -72,7 +74,10 @@ def near_photos(part: PoolPart, *, is_small: bool) -> TextClause:
         ) found
     """
     return text(f"""
-        WITH probe AS MATERIALIZED (SELECT unnest(CAST(:probes AS text[]))::vector({part.dim}) AS v),
+        WITH probe AS MATERIALIZED (
+            SELECT p.v, binary_quantize(p.v)::{bits} AS signs
+            FROM (SELECT unnest(CAST(:probes AS text[]))::vector({part.dim}) AS v) p
+        ),
         view AS MATERIALIZED (SELECT unnest(CAST(:views AS text[]))::vector({part.dim}) AS v),
         near AS MATERIALIZED ({every if is_small else by_graph})
         SELECT e.photo_id, max(-(e.embedding <#> view.v)) AS similarity
