@@ -17,6 +17,7 @@ from buybuddy.ml.images import read_image, read_image_rgb
 from buybuddy.ml.retrieval.encoder import ENCODER_FILE, Encoder
 from buybuddy.ml.retrieval.export_encoder import export_encoder
 from buybuddy.ml.retrieval.preparation import prepare_frame, resize_square
+from buybuddy.ml.retrieval.whole_encoder import WholeEncoder
 from buybuddy.stages.context import StoredObject
 from buybuddy.stages.embed_images import embed_images
 from buybuddy.stages.embed_query import embed_query
@@ -258,3 +259,26 @@ def test_a_picture_that_ends_too_soon_is_unreadable(tmp_path: Path) -> None:
             path.write_bytes(data[:end])
             with pytest.raises(UnreadableMedia):
                 read_image_rgb(path)
+
+
+def test_the_fast_encoder_sees_the_whole_picture_and_is_an_encoder_of_its_own(models_dir: Path) -> None:
+    fast, full = WholeEncoder(models_dir), Encoder(models_dir)
+    picture = np.random.default_rng(5).integers(0, 255, (120, 200, 3), dtype=np.uint8)
+    matte = np.zeros((120, 200), dtype=np.uint8)
+    vectors = fast.embed([picture, picture], [None, matte])
+    assert vectors.shape == (2, 1280)
+    assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
+    assert np.array_equal(vectors[0], vectors[1])  # it does not look at mattes
+    assert np.allclose(vectors[0], full.extract_features([resize_square(picture)])[0], atol=1e-6)
+    assert (fast.facts.name, fast.facts.preprocessing) == ("efficientnet-lite0-whole", "whole/1")
+    assert fast.facts.weights_sha256 == full.facts.weights_sha256
+
+
+def test_a_spec_says_which_encoder_embeds(context: FolderContext) -> None:
+    key = context.put("a.png", cv2.imencode(".png", np.full((40, 40, 3), 90, np.uint8))[1].tobytes())
+    images = (ImageInput(image_id="a", key=key),)
+    for name, dim in (("efficientnet-lite0-whole", 1280), ("auto", 1352), ("efficientnet-lite0", 1352)):
+        spec = EmbedImagesSpec.model_validate({"images": images, "output_prefix": "out/", "encoder": name})
+        found = embed_images(spec, context)
+        assert found.encoder.dim == dim
+        assert found.encoder.name == ("efficientnet-lite0" if name == "auto" else name)

@@ -13,6 +13,7 @@ from buybuddy.cli import (
     datasets,
     demo,
     doctor,
+    encoders,
     exports,
     imports,
     matching,
@@ -44,7 +45,8 @@ app.add_typer(videos.app, name="videos", help="Process product videos.")
 app.add_typer(products.app, name="products", help="Look into the catalogue, export it, import into it.")
 products.app.command("export")(exports.export_products)
 products.app.command("import")(imports.import_products)
-app.add_typer(matching.app, name="matching", help="Measure how well photos find products.")
+app.add_typer(matching.app, name="matching", help="See what to match next, and how well photos find products.")
+app.add_typer(encoders.app, name="encoders", help="Fill in another encoder's vectors, and have it serve.")
 app.add_typer(datasets.app, name="datasets", help="Choose, freeze and export training sets.")
 
 
