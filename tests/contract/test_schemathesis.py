@@ -119,6 +119,7 @@ def send(case: Case[Any], ground: Ground, *roles: Role) -> None:
         ground.note(case, answer.status_code)
 
 
+WALKS_AT_ONCE = 8
 OTHERS: list[Role] = [role for role in ROLES if role != "admin"]
 EVERYTHING, GENERATED = make_schema(coverage=True), make_schema(coverage=False)
 
@@ -182,4 +183,7 @@ def test_walks_from_answer_to_request(ground: Ground) -> None:
 
 @pytest.mark.campaign
 def test_walks_for_long(ground: Ground) -> None:
-    walk(ground, EXAMPLES, random=True)
+    # A few at a time: hypothesis makes later walks out of pieces of earlier ones, and takes it for a fault of ours when
+    # a platform that has moved on answers a piece otherwise.
+    for _ in range(-(-EXAMPLES // WALKS_AT_ONCE)):
+        walk(ground, WALKS_AT_ONCE, random=True)
