@@ -202,7 +202,49 @@ def _follow_the_queue() -> None:
     op.execute("INSERT INTO matching_changes (product_id) SELECT id FROM products WHERE status = 'needs_matching'")
 
 
+# translate() looks every letter up in a table of 1,700 from its beginning: ten words took 0.2 ms, and a product is folded
+# three times in each write. Most texts are ASCII, or are once a few letters are; what is not goes the old way.
+KEEP_FOLD_TEXT = """
+DO $do$ BEGIN
+    EXECUTE format(
+        'CREATE FUNCTION fold_any_text(value text) RETURNS text LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS %L',
+        (SELECT prosrc FROM pg_proc WHERE oid = 'fold_text(text)'::regprocedure));
+END $do$
+"""
+FOLD_TEXT = """
+CREATE OR REPLACE FUNCTION fold_text(value text) RETURNS text LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
+DECLARE
+    plain text := value;
+BEGIN
+    IF octet_length(plain) > char_length(plain) THEN
+        plain := translate(value, 'çğıöşüÇĞİÖŞÜâîûéèêäëïñáíóúàÂÎÛÉÄ', 'cgiosucgiosuaiueeeaeinaiouaaiuea');
+        IF octet_length(plain) > char_length(plain) THEN
+            RETURN fold_any_text(value);
+        END IF;
+    END IF;
+    RETURN lower(plain COLLATE "C");
+END $$
+"""
+# Who writes a product with its barcodes in it already need not have it written twice.
+CARRY_BARCODES = """
+CREATE OR REPLACE FUNCTION carry_barcodes() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE products p SET barcodes = c.barcodes
+    FROM (
+        SELECT t.product_id, coalesce(
+            (SELECT array_agg(CAST(b.barcode AS text) ORDER BY b.is_primary DESC, b.created_at, b.barcode)
+             FROM product_barcodes b WHERE b.product_id = t.product_id), '{}') AS barcodes
+        FROM (SELECT DISTINCT product_id FROM changed ORDER BY product_id) t
+    ) c
+    WHERE p.id = c.product_id AND p.barcodes IS DISTINCT FROM c.barcodes;
+    RETURN NULL;
+END $$
+"""
+
+
 def upgrade() -> None:
+    for function in (KEEP_FOLD_TEXT, FOLD_TEXT, CARRY_BARCODES):
+        op.execute(sa.text(function.replace(":", "\\:")))
     op.create_table(
         "matching_settings",
         sa.Column("id", sa.Integer(), server_default="1", nullable=False),
