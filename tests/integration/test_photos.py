@@ -190,8 +190,8 @@ def test_photos_are_discarded_and_restored_but_not_assigned_ones(pool: Pool) -> 
     made = pool.http.post("/products", json={"brand_name": "Brand", "product_name": source, "barcodes": [barcode]})
     assert made.status_code == 201, made.text
     one, two = (item["photo_id"] for item in pool.taken(*((f"{n}.png", photo(fresh())) for n in "ab"), source=source))
-    assigned = pool.http.post("/matching/assign", json={"pairs": [{"photo_id": two, "barcode": barcode}]}).json()
-    assert [item["status"] for item in assigned] == ["assigned"]
+    assigned = pool.http.post("/matching/assign", json={"pairs": [{"photo_id": two, "barcode": barcode}]})
+    assert assigned.status_code == 200 and [item["status"] for item in assigned.json()] == ["assigned"], assigned.text
 
     refused = pool.http.post("/real-images/discard", json={"photo_ids": [one, two]})
     assert (refused.status_code, refused.json()["code"]) == (409, "PHOTO_ASSIGNED")
