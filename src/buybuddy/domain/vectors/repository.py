@@ -111,7 +111,7 @@ async def views_of_product(session: Session, encoder_id: uuid.UUID, product_id: 
         .limit(MOST_VIEWS)
     )
     vectors = [*await session.scalars(of_images), *await session.scalars(of_photos)][:MOST_VIEWS]
-    return np.array(vectors, dtype=np.float32).reshape(len(vectors), -1)
+    return np.array(vectors, dtype=np.float32) if vectors else np.empty((0, 0), dtype=np.float32)
 
 
 async def count_embeddings(session: Session, encoder_id: uuid.UUID) -> int:
