@@ -4,7 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from buybuddy.benchmarks import catalogue, edits, export, jobs, live, locks, retrieval, video
+from buybuddy.benchmarks import candidates, catalogue, edits, export, jobs, live, locks, retrieval, video
+from buybuddy.benchmarks.pool import Pool
 from buybuddy.benchmarks.report import BenchmarkReport
 from buybuddy.benchmarks.seed import CatalogueSize
 from buybuddy.settings import Settings
@@ -17,7 +18,8 @@ class Run:
     Args:
         scratch: an empty folder, gone afterwards.
         is_short: for a quick look, as in CI.
-        catalogue: a home whose catalogue `api` measures, seeded when it is empty and kept; in `scratch` when None.
+        catalogue: a home whose catalogue `api` measures, or whose pool `candidates` does; filled when it is empty, and
+            kept; in `scratch` when None.
     """
 
     scratch: Path
@@ -39,21 +41,29 @@ def _retrieval(run: Run) -> list[BenchmarkReport]:
     )
 
 
+def _catalogue(run: Run) -> list[BenchmarkReport]:
+    return catalogue.run(
+        run.catalogue or run.scratch / "catalogue",
+        size=CatalogueSize(20_000, 26_000, 100_000) if run.is_short else CatalogueSize(),
+        n_each=10 if run.is_short else 100,
+        seconds_at_rate=5.0 if run.is_short else 30.0,
+        n_rounds=3 if run.is_short else 9,
+    )
+
+
 def _api(run: Run) -> list[BenchmarkReport]:
-    size = CatalogueSize(20_000, 26_000, 100_000) if run.is_short else CatalogueSize()
     n_streams, n_reconnects = (50, 100) if run.is_short else (500, 1_000)
     return [
-        *catalogue.run(
-            run.catalogue or run.scratch / "catalogue",
-            size=size,
-            n_each=10 if run.is_short else 100,
-            seconds_at_rate=5.0 if run.is_short else 30.0,
-            n_rounds=3 if run.is_short else 9,
-        ),
+        *_catalogue(run),
         *edits.run(run.scratch / "edits", n_edits=2_000 if run.is_short else 100_000),
         *locks.run(run.scratch / "locks", n_rounds=200 if run.is_short else 10_000),
         *live.run(run.scratch / "live", n_streams=n_streams, n_reconnects=n_reconnects),
     ]
+
+
+def _candidates(run: Run) -> list[BenchmarkReport]:
+    pool = Pool(20_000) if run.is_short else Pool()
+    return candidates.run(run.catalogue or run.scratch, pool=pool, n_asked=20 if run.is_short else 100)
 
 
 def _export(run: Run) -> list[BenchmarkReport]:
@@ -73,6 +83,8 @@ BENCHMARKS: dict[str, Benchmark] = {
     "video": _video,
     "retrieval": _retrieval,
     "api": _api,
+    "catalogue": _catalogue,
+    "candidates": _candidates,
     "export": _export,
     "queue": _queue,
 }

@@ -14,7 +14,7 @@ from buybuddy.cli.environment import read_settings
 from buybuddy.cli.output import JsonOption, err, print_json
 from buybuddy.cli.tables import print_table
 
-NAMES = ("video", "retrieval", "api", "export", "queue")
+NAMES = ("video", "retrieval", "api", "catalogue", "candidates", "export", "queue")
 # Named, not imported: what a benchmark loads would slow every other command down.
 RUNS, RUN = "buybuddy.benchmarks.runs:BENCHMARKS", "buybuddy.benchmarks.runs:Run"
 
@@ -24,7 +24,7 @@ def bench(
     is_short: Annotated[bool, typer.Option("--short", help="Fewer inputs, as in CI.")] = False,
     catalogue: Annotated[
         Path | None,
-        typer.Option(help="A home whose catalogue `api` measures; seeded when it is empty, and kept."),
+        typer.Option(help="A home whose catalogue or pool is measured; filled when it is empty, and kept."),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
