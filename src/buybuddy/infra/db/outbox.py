@@ -7,6 +7,7 @@ order in which they grow, and a reader that has seen id n can never miss an id b
 import datetime as dt
 import json
 import uuid
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -25,6 +26,15 @@ Topic = Literal[
     "job", "video", "product", "photo", "matching", "dataset", "lock", "presence", "notification", "account", "activity"
 ]  # fmt: skip
 EMIT = text("SELECT emit_events(:lock, :channel, CAST(:events AS jsonb))")
+
+
+ADD_AUDITS = text("""
+    INSERT INTO audit_events
+        (id, actor_id, actor_name, action, subject_kind, subject_id, subject_label, before, after)
+    SELECT c.id, CAST(:actor_id AS uuid), :actor_name, :action, :kind, c.subject_id, c.subject_label, c.before, c.after
+    FROM jsonb_to_recordset(CAST(:rows AS jsonb))
+        AS c (id uuid, subject_id uuid, subject_label text, before jsonb, after jsonb)
+""")
 
 
 class EventRow(Base, CreatedAt):
@@ -78,6 +88,16 @@ class Subject:
     label: str
 
 
+@dataclass(frozen=True)
+class AuditEntry:
+    """One of many rows to which the same was done."""
+
+    subject_id: uuid.UUID
+    subject_label: str
+    before: Mapping[str, object] | None = None
+    after: Mapping[str, object] | None = None
+
+
 def emit(session: AsyncSession, topic: Topic, payload: dict[str, object]) -> None:
     """Tell open pages of a change once this transaction has committed."""
     session.info.setdefault("events", []).append((topic, payload))
@@ -106,6 +126,18 @@ def record_audit(
     )
     session.add(row)
     emit(session, "activity", {"id": str(row.id), "change": "created"})
+
+
+async def record_audits(
+    session: AsyncSession, actor: Actor, action: str, subject_kind: str, entries: Sequence[AuditEntry]
+) -> None:
+    """Write an audit row for each of many rows in one statement, and tell of them once."""
+    if not entries:
+        return
+    rows = [{"id": str(new_id()), **vars(entry), "subject_id": str(entry.subject_id)} for entry in entries]
+    values = {"actor_id": actor.id, "actor_name": actor.name, "action": action, "kind": subject_kind}
+    await session.execute(ADD_AUDITS, {**values, "rows": json.dumps(rows)})
+    emit(session, "activity", {"id": rows[-1]["id"], "change": "created"})
 
 
 async def flush_events(session: AsyncSession) -> None:

@@ -15,8 +15,8 @@ from buybuddy.domain.products.bulk.rules import CHANGED, GONE, IN_WORK
 from buybuddy.domain.products.service import lock_at_version, product_label
 from buybuddy.domain.products.tables import Product
 from buybuddy.errors import Conflict
-from buybuddy.infra.db import Actor, Session, emit, new_id
-from buybuddy.infra.db.outbox import AuditRow
+from buybuddy.infra.db import Actor, Session, emit
+from buybuddy.infra.db.outbox import AuditEntry, record_audits
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ async def edit_many(session: Session, wishes: Mapping[uuid.UUID, Wish], actor: A
         written.done.append(product_id)
     if changes:
         written.versions = await repository.write_changes(session, changes)
-        record_many(session, actor, "product.edit", written.labels, changes, written.before)
+        await record_many(session, actor, "product.edit", written.labels, changes, written.before)
         tell_products(session, list(changes), "updated")
     return written
 
@@ -84,7 +84,7 @@ async def remove_many(session: Session, wishes: Mapping[uuid.UUID, Wish], actor:
     if products:
         await repository.throw_away_images(session, written.done)
         await repository.remove_products(session, written.done)
-        record_many(session, actor, "product.delete", {one: written.labels[one] for one in products}, {}, {})
+        await record_many(session, actor, "product.delete", {one: written.labels[one] for one in products}, {}, {})
         tell_products(session, written.done, "deleted")
         for video in videos:
             if video.product_id in products:
@@ -131,7 +131,7 @@ async def _lock_unchanged(
     return products
 
 
-def record_many(
+async def record_many(
     session: Session,
     actor: Actor,
     action: str,
@@ -141,23 +141,10 @@ def record_many(
 ) -> None:
     """Write an audit row for each product that was written, and tell of them once."""
     subjects = after or labels
-    rows = [
-        AuditRow(
-            id=new_id(),
-            actor_id=actor.id,
-            actor_name=actor.name,
-            action=action,
-            subject_kind="product",
-            subject_id=product_id,
-            subject_label=labels[product_id],
-            before=_shown(before.get(product_id)),
-            after=_shown(after.get(product_id)),
-        )
-        for product_id in subjects
+    entries = [
+        AuditEntry(one, labels[one], before=_shown(before.get(one)), after=_shown(after.get(one))) for one in subjects
     ]
-    session.add_all(rows)
-    if rows:
-        emit(session, "activity", {"id": str(rows[-1].id), "change": "created"})
+    await record_audits(session, actor, action, "product", entries)
 
 
 def _shown(values: Mapping[str, object] | None) -> dict[str, object] | None:

@@ -28,8 +28,8 @@ async def apply_batch(session: Session, job: Job, checkpoint: Checkpoint) -> Bat
         raise NotFound("The import was discarded.")
     rows = await repository.next_rows(session, found.id, int(checkpoint.cursor or 0), IMPORT_BATCH)
     actor = Actor(job.created_by, job.created_by_name or "somebody")
-    reasons = await _apply(session, rows, actor) if rows else {}
-    await _note(session, rows, reasons)
+    reasons, made = await _apply(session, rows, actor) if rows else ({}, {})
+    await _note(session, rows, reasons, made)
     failures = [
         ItemFailure(item=str(row.row_no), label=row.label, reason=reasons[row.row_no])
         for row in rows
@@ -41,14 +41,16 @@ async def apply_batch(session: Session, job: Job, checkpoint: Checkpoint) -> Bat
     return BatchProgress(after, n_seen / max(n_all, n_seen, 1), f"{n_seen} of {n_all}")
 
 
-async def _apply(session: Session, rows: Sequence[ProductImportRow], actor: Actor) -> dict[int, str]:
-    """Write rows and return why some of them were not, by their numbers."""
+async def _apply(
+    session: Session, rows: Sequence[ProductImportRow], actor: Actor
+) -> tuple[dict[int, str], dict[int, uuid.UUID]]:
+    """Write rows; return why some of them were not, and the products that others have become, by their numbers."""
     owners = await repository.owners_of(session, [code for row in rows for code in row.barcodes])
     reasons = {row.row_no: TAKEN.format(code) for row in rows for code in row.barcodes if owners.get(code) is not None}
     free = [row for row in rows if row.row_no not in reasons]
     reasons |= await _update(session, [row for row in free if row.kind == "update"], actor)
-    reasons |= await _create(session, [row for row in free if row.kind == "create"], actor)
-    return reasons
+    lost, made = await _create(session, [row for row in free if row.kind == "create"], actor)
+    return reasons | lost, made
 
 
 async def _update(session: Session, rows: Sequence[ProductImportRow], actor: Actor) -> dict[int, str]:
@@ -75,18 +77,20 @@ async def _update(session: Session, rows: Sequence[ProductImportRow], actor: Act
         if added[one][0] in taken and (next_one := next((code for code in added[one] if code not in taken), None)):
             await make_primary(session, one, next_one)
     after = {one: {"barcodes_added": [code for code in codes if code not in taken]} for one, codes in added.items()}
-    record_many(session, actor, "product.add_barcodes", written.labels, after, {})
+    await record_many(session, actor, "product.add_barcodes", written.labels, after, {})
     tell_products(session, [one for one in added if one not in written.versions], "updated")
     lost = {row.row_no: code for row in rows for code in row.barcodes if code in taken}
     return reasons | {row_no: f"{TAKEN.format(code)} The other fields were written." for row_no, code in lost.items()}
 
 
-async def _create(session: Session, rows: Sequence[ProductImportRow], actor: Actor) -> dict[int, str]:
+async def _create(
+    session: Session, rows: Sequence[ProductImportRow], actor: Actor
+) -> tuple[dict[int, str], dict[int, uuid.UUID]]:
     if not rows:
-        return {}
+        return {}, {}
     new = {new_id(): row for row in rows}
-    await repository.add_products(session, {product_id: row.changes for product_id, row in new.items()})
     barcodes = {product_id: row.barcodes for product_id, row in new.items()}
+    await repository.add_products(session, {product_id: row.changes for product_id, row in new.items()}, barcodes)
     taken = await repository.add_barcodes(session, barcodes, first_is_primary=True)
     lost = {one: code for one, codes in barcodes.items() for code in codes if code in taken}
     if lost:
@@ -94,22 +98,24 @@ async def _create(session: Session, rows: Sequence[ProductImportRow], actor: Act
     made: dict[uuid.UUID, dict[str, object]] = {
         one: {**row.changes, "barcodes": row.barcodes} for one, row in new.items() if one not in lost
     }
-    for one in made:
-        new[one].product_id = one
-    record_many(session, actor, "product.create", {one: new[one].label for one in made}, made, {})
+    await record_many(session, actor, "product.create", {one: new[one].label for one in made}, made, {})
     tell_products(session, list(made), "created")
-    return {new[one].row_no: TAKEN.format(code) for one, code in lost.items()}
+    reasons = {new[one].row_no: TAKEN.format(code) for one, code in lost.items()}
+    return reasons, {new[one].row_no: one for one in made}
 
 
-async def _note(session: Session, rows: Sequence[ProductImportRow], reasons: dict[int, str]) -> None:
+async def _note(
+    session: Session, rows: Sequence[ProductImportRow], reasons: dict[int, str], made: dict[int, uuid.UUID]
+) -> None:
     if not rows:
         return
+    products = {row.row_no: made.get(row.row_no, row.product_id) for row in rows}
     noted: list[dict[str, object]] = [
         {
             "row_no": row.row_no,
             "outcome": "conflict" if row.row_no in reasons else "applied",
             "reason": reasons.get(row.row_no),
-            "product_id": str(row.product_id) if row.product_id else None,
+            "product_id": str(products[row.row_no]) if products[row.row_no] else None,
         }
         for row in rows
     ]

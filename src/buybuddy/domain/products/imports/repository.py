@@ -6,8 +6,8 @@ import uuid
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Row, delete, func, select, text
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import Row, Text, Uuid, any_, cast, delete, func, select, text
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from buybuddy.domain.products.bulk.rules import TEXT_FIELDS, WRITABLE
 from buybuddy.domain.products.imports.tables import ProductImport, ProductImportRow
@@ -36,22 +36,30 @@ _NOTE_OUTCOMES = text("""
 _TEXTS = ", ".join(TEXT_FIELDS)
 _TEXTS_OF_ROW = ", ".join(f"c.changes->>'{name}'" for name in TEXT_FIELDS)
 _ADD_PRODUCTS = text(f"""
-    INSERT INTO products (id, {_TEXTS}, status, edited_fields)
+    INSERT INTO products (id, {_TEXTS}, status, barcodes, edited_fields)
     SELECT c.id, {_TEXTS_OF_ROW}, coalesce(c.changes->>'status', 'pending'),
+        ARRAY(SELECT jsonb_array_elements_text(c.barcodes)),
         ARRAY(SELECT jsonb_object_keys(c.changes) EXCEPT SELECT CAST('status' AS text) ORDER BY 1)
-    FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS c (id uuid, changes jsonb)
+    FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS c (id uuid, changes jsonb, barcodes jsonb)
+""")
+_ADD_BARCODES = text("""
+    INSERT INTO product_barcodes (barcode, product_id, is_primary)
+    SELECT c.barcode, c.product_id, c.is_primary
+    FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS c (barcode text, product_id uuid, is_primary boolean)
+    ON CONFLICT (barcode) DO NOTHING RETURNING barcode
 """)
 
 
 async def owners_of(session: Session, barcodes: Sequence[str]) -> dict[str, uuid.UUID]:
     """Return whose each barcode is, for those that are somebody's."""
-    statement = select(ProductBarcode.barcode, ProductBarcode.product_id).where(ProductBarcode.barcode.in_(barcodes))
+    owned = ProductBarcode.barcode == any_(cast(list(barcodes), ARRAY(Text)))
+    statement = select(ProductBarcode.barcode, ProductBarcode.product_id).where(owned)
     return {row.barcode: row.product_id for row in await session.execute(statement)}
 
 
 async def products_by_id(session: Session, product_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Row[Any]]:
     """Return what rows of a file are compared with."""
-    rows = await session.execute(select(*COMPARED).where(Product.id.in_(product_ids)))
+    rows = await session.execute(select(*COMPARED).where(Product.id == any_(cast(list(product_ids), ARRAY(Uuid)))))
     return {row.id: row for row in rows}
 
 
@@ -106,8 +114,15 @@ async def next_rows(
     return (await session.scalars(statement.order_by(ProductImportRow.row_no).limit(limit))).all()
 
 
-async def add_products(session: Session, changes: dict[uuid.UUID, dict[str, object]]) -> None:
-    rows = [{"id": str(product_id), "changes": values} for product_id, values in changes.items()]
+async def add_products(
+    session: Session, changes: dict[uuid.UUID, dict[str, object]], barcodes: dict[uuid.UUID, list[str]]
+) -> None:
+    """Add products, each already carrying the barcodes that add_barcodes is to give it, so that it is written once."""
+    rows = [
+        {"id": str(product_id), "changes": values, "barcodes": [*codes[:1], *sorted(codes[1:])]}
+        for product_id, values in changes.items()
+        for codes in [barcodes[product_id]]
+    ]
     await session.execute(_ADD_PRODUCTS, {"rows": json.dumps(rows)})
 
 
@@ -122,9 +137,8 @@ async def add_barcodes(session: Session, barcodes: dict[uuid.UUID, list[str]], *
         for product_id, codes in barcodes.items()
         for index, code in enumerate(codes)
     )  # in one order for everybody, so that no two transactions wait for each other's codes in a circle
-    rows = [{"barcode": code, "product_id": owner, "is_primary": is_primary} for code, owner, is_primary in values]
-    statement = insert(ProductBarcode).values(rows).on_conflict_do_nothing(index_elements=["barcode"])
-    given = set(await session.scalars(statement.returning(ProductBarcode.barcode)))
+    rows = [{"barcode": code, "product_id": str(one), "is_primary": is_primary} for code, one, is_primary in values]
+    given = set(await session.scalars(_ADD_BARCODES, {"rows": json.dumps(rows)}))
     return {code for code, _, _ in values} - given
 
 
