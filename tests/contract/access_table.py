@@ -18,7 +18,7 @@ VIEWER = """
     searchByPhoto
     listPhotos getPhoto getPhotoFacets listPhotoImports getPhotoImport listPhotoImportProblems
     listCandidates listSuggestions listDecisions listMatchingQueue getMatchingProgress getEvaluation listLeftOut
-    listEncoders
+    listEncoders getMatchingSettings getAutomation listMatchAudits
     listJobs getQueueStatus getJob listJobLogs
     getLock listPresence bePresent leavePresence
     listNotifications countUnreadNotifications readAllNotifications readNotification deleteNotification
@@ -31,7 +31,7 @@ OPERATOR = """
     addBarcode removeBarcode makeBarcodePrimary
     downloadImportTemplate previewImport getImport listImportRows applyImport discardImport
     bulkDeleteProducts bulkEditProducts undoBulkEdit
-    approveMatches rejectMatches skipMatches undoMatches assignPhotos
+    approveMatches rejectMatches skipMatches undoMatches assignPhotos previewAutomation answerMatchAudit
     addPhotos beginPhotoImport discardPhotos restorePhotos
     cancelJob retryJob
     acquireLock releaseLock releaseLockByBeacon
@@ -45,7 +45,7 @@ ENGINEER = """
 ADMIN = """
     listUsers createUser getUser editUser resetPassword
     listUserSessions endUserSessions endUserSession listUserApiKeys deleteUserApiKey deleteUserApiKeys
-    setJobLimit listAudit
+    setJobLimit listAudit editMatchingSettings
 """
 LEAST_ROLE: dict[str, Role] = {
     **dict.fromkeys(VIEWER.split(), "viewer"),

@@ -896,6 +896,72 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/matching/audits": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List match audits
+         * @description List automatic approvals that people are asked about, the oldest first.
+         */
+        get: operations["listMatchAudits"];
+        put?: never;
+        /**
+         * Answer match audit
+         * @description Say whether an automatic approval was right; a wrong one is taken back and the pair rejected.
+         *
+         *     When too many are wrong, automatic approval switches itself off and admins are told.
+         */
+        post: operations["answerMatchAudit"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/matching/automation": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get automation
+         * @description Say how good automatic approvals are, by those that people were asked about.
+         */
+        get: operations["getAutomation"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/matching/automation/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Preview automation
+         * @description Say how many suggestions would be approved, and how often such were right before; nothing is changed.
+         */
+        post: operations["previewAutomation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/matching/candidates/{product_id}": {
         parameters: {
             query?: never;
@@ -1056,6 +1122,30 @@ export interface paths {
         options?: never;
         head?: never;
         patch?: never;
+        trace?: never;
+    };
+    "/api/v1/matching/settings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get matching settings
+         * @description Return how matching works here.
+         */
+        get: operations["getMatchingSettings"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Edit matching settings
+         * @description Change how matching works; automatic approval that is switched on begins at once.
+         */
+        patch: operations["editMatchingSettings"];
         trace?: never;
     };
     "/api/v1/matching/skip": {
@@ -1784,6 +1874,174 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/real-images": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List photos
+         * @description List photos, newest first.
+         */
+        get: operations["listPhotos"];
+        put?: never;
+        /**
+         * Add photos
+         * @description Take in photos, or ZIP archives of photos; the same bytes are one photo, and what is no photo is listed.
+         */
+        post: operations["addPhotos"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/real-images/discard": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Discard photos
+         * @description Take photos out of the pool, all or none; 409 names the product of one that is assigned.
+         */
+        post: operations["discardPhotos"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/real-images/facets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get photo facets
+         * @description Count photos by status and by source; each count leaves its own filter out.
+         */
+        get: operations["getPhotoFacets"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/real-images/imports": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List photo imports
+         * @description List imports of photos, newest first.
+         */
+        get: operations["listPhotoImports"];
+        put?: never;
+        /**
+         * Begin photo import
+         * @description Begin an import, to which files can be added in any number of requests.
+         */
+        post: operations["beginPhotoImport"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/real-images/imports/{import_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get photo import
+         * @description Return what became of an import's files so far, and how many of its photos are still to be read.
+         */
+        get: operations["getPhotoImport"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/real-images/imports/{import_id}/problems": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List photo import problems
+         * @description List files of an import that are no photos, and photos that could not be read.
+         */
+        get: operations["listPhotoImportProblems"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/real-images/restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Restore photos
+         * @description Take discarded photos back into the pool, all or none.
+         */
+        post: operations["restorePhotos"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/real-images/{photo_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get photo
+         * @description Return one photo.
+         */
+        get: operations["getPhoto"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/search": {
         parameters: {
             query?: never;
@@ -2131,7 +2389,7 @@ export interface components {
              * Scopes
              * @description The areas that the key may touch; null: all of them.
              */
-            scopes?: ("audit" | "dashboard" | "datasets" | "events" | "jobs" | "locks" | "notifications" | "presence" | "products" | "search" | "videos")[] | null;
+            scopes?: ("audit" | "dashboard" | "datasets" | "embeddings" | "events" | "jobs" | "locks" | "matching" | "notifications" | "presence" | "products" | "real-images" | "search" | "videos")[] | null;
         };
         /** ApiKeyOut */
         ApiKeyOut: {
@@ -2233,6 +2491,86 @@ export interface components {
             id: string;
             subject: components["schemas"]["ActivitySubject"];
         };
+        /**
+         * AutomationOut
+         * @description What people have said of automatic approvals since they were last switched on: the newest 1,000 answers.
+         */
+        AutomationOut: {
+            /** Answers */
+            answers: number;
+            /** Is Automatic */
+            is_automatic: boolean;
+            /**
+             * Lower Bound
+             * @description With 95 % confidence.
+             */
+            lower_bound: number;
+            /** Precision */
+            precision: number | null;
+            /** Right */
+            right: number;
+            /**
+             * Upper Bound
+             * @description With 95 % confidence.
+             */
+            upper_bound: number;
+        };
+        /**
+         * AutomationPreview
+         * @description What automatic approval would do now. Without enough decisions of people it would do nothing.
+         */
+        AutomationPreview: {
+            /**
+             * Decisions
+             * @description Decisions of people that confidence was learned from.
+             */
+            decisions: number;
+            /**
+             * Is Whole
+             * @description Every product of the queue was looked at; else those that promise most.
+             */
+            is_whole: boolean;
+            /**
+             * Lower Bound
+             * @description Of that precision, with 95 % confidence.
+             */
+            lower_bound: number | null;
+            /**
+             * Measured Precision
+             * @description How many of them were right.
+             */
+            measured_precision: number | null;
+            /**
+             * Needed Decisions
+             * @description First suggestions that people must have decided about for this target.
+             */
+            needed_decisions: number;
+            /**
+             * Past Pairs
+             * @description Decided pairs that scored as high; null when nothing is sure enough.
+             */
+            past_pairs: number | null;
+            /**
+             * Products
+             * @description Products that they would be approved for.
+             */
+            products: number;
+            /** Products Looked At */
+            products_looked_at: number;
+            /**
+             * Would Approve
+             * @description Photos, of the products that were looked at.
+             */
+            would_approve: number;
+        };
+        /** AutomationPreviewIn */
+        AutomationPreviewIn: {
+            /**
+             * Precision Target
+             * @description Else the one of the settings.
+             */
+            precision_target?: number | null;
+        };
         /** BarcodeNew */
         BarcodeNew: {
             /**
@@ -2240,6 +2578,32 @@ export interface components {
              * @description Digits and letters, at most 32; spaces are left out, zeros are not.
              */
             barcode: string;
+        };
+        /** Body_addPhotos */
+        Body_addPhotos: {
+            /**
+             * Captured At
+             * @description When they were taken; UTC without a zone.
+             */
+            captured_at?: string | null;
+            /** Files */
+            files: string[];
+            /**
+             * Import Id
+             * @description The import they belong to; a new one without.
+             */
+            import_id?: string | null;
+            /**
+             * Rows
+             * @description JSON: what is known of single files, by the name that each is sent with.
+             * @example [{"name": "basket-0412.jpg", "captured_at": "2026-05-04T09:30:00Z", "barcode": "8690504012345"}]
+             */
+            rows?: string | null;
+            /**
+             * Source
+             * @description Where they come from; that of the import, or upload.
+             */
+            source?: string | null;
         };
         /** Body_addProductImages */
         Body_addProductImages: {
@@ -3389,6 +3753,63 @@ export interface components {
             /** N Marked */
             n_marked: number;
         };
+        /** MatchAuditAnswer */
+        MatchAuditAnswer: {
+            /**
+             * Is Right
+             * @description False takes the approval back and rejects the pair.
+             */
+            is_right: boolean;
+            /**
+             * Photo Id
+             * Format: uuid
+             */
+            photo_id: string;
+            /**
+             * Product Id
+             * Format: uuid
+             */
+            product_id: string;
+        };
+        /**
+         * MatchAuditOut
+         * @description An automatic approval that people are asked about: does the photo show the product?
+         */
+        MatchAuditOut: {
+            /** Barcode */
+            barcode: string | null;
+            /** Brand Name */
+            brand_name: string | null;
+            /**
+             * Drawn At
+             * Format: date-time
+             */
+            drawn_at: string;
+            /**
+             * Photo Id
+             * Format: uuid
+             */
+            photo_id: string;
+            /** Photo Name */
+            photo_name: string;
+            /** Photo Thumbnail Url */
+            photo_thumbnail_url: string | null;
+            /** Photo Url */
+            photo_url: string;
+            /**
+             * Product Id
+             * Format: uuid
+             */
+            product_id: string;
+            /** Product Image Url */
+            product_image_url: string | null;
+            /** Product Name */
+            product_name: string | null;
+            /** Similarity */
+            similarity: number | null;
+            /** Variant Flavor */
+            variant_flavor: string | null;
+        };
         /**
          * MatchingFiguresOut
          * @description Shares in [0, 1].
@@ -3415,6 +3836,73 @@ export interface components {
             product_to_photo: {
                 [key: string]: number;
             };
+        };
+        /**
+         * MatchingProgress
+         * @description How much is left, and how long people will take for it at their pace.
+         */
+        MatchingProgress: {
+            /**
+             * Decisions Left
+             * @description Cards above the default threshold of products that need matching.
+             */
+            decisions_left: number;
+            /** Decisions Today */
+            decisions_today: number;
+            /** Decisions Total */
+            decisions_total: number;
+            /** Hours Left */
+            hours_left: number | null;
+            /**
+             * Minutes Per Product
+             * @description Median; null before two decisions follow each other.
+             */
+            minutes_per_product: number | null;
+            /** People */
+            people: components["schemas"]["PersonProgress"][];
+            /** Products Left */
+            products_left: number;
+            /**
+             * Seconds Per Decision
+             * @description Median; null before two decisions follow each other.
+             */
+            seconds_per_decision: number | null;
+        };
+        /**
+         * MatchingSettingsEdit
+         * @description Only what is given changes.
+         */
+        MatchingSettingsEdit: {
+            /** Audit Share */
+            audit_share?: number | null;
+            /** Is Automatic */
+            is_automatic?: boolean | null;
+            /** Precision Target */
+            precision_target?: number | null;
+            /**
+             * Ready After
+             * @description Approved photos that make a product ready.
+             */
+            ready_after?: number | null;
+        };
+        /**
+         * MatchingSettingsOut
+         * @description How matching works here, for everybody.
+         */
+        MatchingSettingsOut: {
+            /** Audit Share */
+            audit_share: number;
+            /**
+             * Automatic Since
+             * @description When automatic approval was last switched on.
+             */
+            automatic_since: string | null;
+            /** Is Automatic */
+            is_automatic: boolean;
+            /** Precision Target */
+            precision_target: number;
+            /** Ready After */
+            ready_after: number;
         };
         /**
          * NotificationOut
@@ -3663,6 +4151,24 @@ export interface components {
             /** Total */
             total: number;
         };
+        /** Page[MatchAuditOut] */
+        Page_MatchAuditOut_: {
+            /** Is Total Exact */
+            is_total_exact: boolean;
+            /** Items */
+            items: components["schemas"]["MatchAuditOut"][];
+            /** Limit */
+            limit: number;
+            /**
+             * Next Cursor
+             * @description Where the list goes on; null at its end.
+             */
+            next_cursor: string | null;
+            /** Page */
+            page: number;
+            /** Total */
+            total: number;
+        };
         /** Page[NotificationOut] */
         Page_NotificationOut_: {
             /** Is Total Exact */
@@ -3687,6 +4193,60 @@ export interface components {
             is_total_exact: boolean;
             /** Items */
             items: components["schemas"]["PersonHere"][];
+            /** Limit */
+            limit: number;
+            /**
+             * Next Cursor
+             * @description Where the list goes on; null at its end.
+             */
+            next_cursor: string | null;
+            /** Page */
+            page: number;
+            /** Total */
+            total: number;
+        };
+        /** Page[PhotoImportOut] */
+        Page_PhotoImportOut_: {
+            /** Is Total Exact */
+            is_total_exact: boolean;
+            /** Items */
+            items: components["schemas"]["PhotoImportOut"][];
+            /** Limit */
+            limit: number;
+            /**
+             * Next Cursor
+             * @description Where the list goes on; null at its end.
+             */
+            next_cursor: string | null;
+            /** Page */
+            page: number;
+            /** Total */
+            total: number;
+        };
+        /** Page[PhotoOut] */
+        Page_PhotoOut_: {
+            /** Is Total Exact */
+            is_total_exact: boolean;
+            /** Items */
+            items: components["schemas"]["PhotoOut"][];
+            /** Limit */
+            limit: number;
+            /**
+             * Next Cursor
+             * @description Where the list goes on; null at its end.
+             */
+            next_cursor: string | null;
+            /** Page */
+            page: number;
+            /** Total */
+            total: number;
+        };
+        /** Page[PhotoProblemOut] */
+        Page_PhotoProblemOut_: {
+            /** Is Total Exact */
+            is_total_exact: boolean;
+            /** Items */
+            items: components["schemas"]["PhotoProblemOut"][];
             /** Limit */
             limit: number;
             /**
@@ -3843,6 +4403,225 @@ export interface components {
              * Format: uuid
              */
             user_id: string;
+        };
+        /**
+         * PhotoFacet
+         * @description How many photos have a value.
+         */
+        PhotoFacet: {
+            /** N */
+            n: number;
+            /** Value */
+            value: string;
+        };
+        /**
+         * PhotoFacetsOut
+         * @description Counts by value, the greatest first; each without its own filter.
+         */
+        PhotoFacetsOut: {
+            /** Sources */
+            sources: components["schemas"]["PhotoFacet"][];
+            /** Statuses */
+            statuses: components["schemas"]["PhotoFacet"][];
+        };
+        /**
+         * PhotoImportIn
+         * @description What an import is called, and where its photos come from unless they say otherwise.
+         */
+        PhotoImportIn: {
+            /**
+             * Label
+             * @example Baskets, May
+             */
+            label: string;
+            /**
+             * Source
+             * @default upload
+             * @example basket
+             */
+            source: string;
+        };
+        /**
+         * PhotoImportOut
+         * @description An import, and what became of its files so far.
+         */
+        PhotoImportOut: {
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Created By */
+            created_by: string;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /**
+             * Is Being Read
+             * @description False with unread ones: a job of the import has failed or was cancelled.
+             */
+            is_being_read: boolean;
+            /**
+             * Label
+             * @example Baskets, May
+             */
+            label: string;
+            /**
+             * N Known
+             * @description The same bytes were here before.
+             */
+            n_known: number;
+            /** N New */
+            n_new: number;
+            /**
+             * N Refused
+             * @description No photos; see problems.
+             */
+            n_refused: number;
+            /**
+             * N Unread
+             * @description New ones that are still to be read.
+             */
+            n_unread: number;
+            /**
+             * Source
+             * @example basket
+             */
+            source: string;
+        };
+        /**
+         * PhotoOut
+         * @description A photo of the pool.
+         */
+        PhotoOut: {
+            /**
+             * Barcode
+             * @description What the import says that it shows.
+             */
+            barcode: string | null;
+            /**
+             * Barcodes Seen
+             * @description What was read in it.
+             */
+            barcodes_seen: string[];
+            /** Captured At */
+            captured_at: string | null;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** External Id */
+            external_id: string | null;
+            /**
+             * Group Id
+             * Format: uuid
+             * @description Near-duplicates have the same.
+             */
+            group_id: string;
+            /** Height Px */
+            height_px: number | null;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Image Url */
+            image_url: string;
+            /** Import Id */
+            import_id: string | null;
+            /**
+             * Name
+             * @description Its path as it was imported.
+             * @example 2026-05/basket-0412.jpg
+             */
+            name: string;
+            /**
+             * Problem
+             * @description Why it cannot be read; then it is discarded.
+             * @example null
+             */
+            problem: string | null;
+            /** Product Id */
+            product_id: string | null;
+            /**
+             * Read At
+             * @description Null: it is still to be read, and no candidate yet.
+             */
+            read_at: string | null;
+            /** Sha256 */
+            sha256: string;
+            /** Size Bytes */
+            size_bytes: number;
+            /** Source */
+            source: string;
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "unassigned" | "assigned" | "discarded";
+            /** Thumbnail Url */
+            thumbnail_url: string | null;
+            /**
+             * Updated At
+             * Format: date-time
+             */
+            updated_at: string;
+            /** Width Px */
+            width_px: number | null;
+        };
+        /**
+         * PhotoProblemOut
+         * @description A file that is no photo, or a photo that cannot be read.
+         */
+        PhotoProblemOut: {
+            /**
+             * Name
+             * @example 2026-05/notes.txt
+             */
+            name: string;
+            /**
+             * Reason
+             * @example This is not a JPEG, PNG or WebP picture.
+             */
+            reason: string;
+        };
+        /**
+         * PhotosChangedOut
+         * @description Photos that were changed; those that already were as asked are not among them.
+         */
+        PhotosChangedOut: {
+            /** Photo Ids */
+            photo_ids: string[];
+        };
+        /**
+         * PhotosIn
+         * @description Which photos are meant.
+         */
+        PhotosIn: {
+            /** Photo Ids */
+            photo_ids: string[];
+        };
+        /**
+         * PhotosTakenOut
+         * @description What became of the files of a request, in their order, those of archives one by one.
+         */
+        PhotosTakenOut: {
+            /**
+             * Import Id
+             * Format: uuid
+             */
+            import_id: string;
+            /** N Known */
+            n_known: number;
+            /** N New */
+            n_new: number;
+            /** N Refused */
+            n_refused: number;
+            /** Photos */
+            photos: components["schemas"]["TakenPhotoOut"][];
         };
         /**
          * PresenceIn
@@ -4204,37 +4983,6 @@ export interface components {
             visibility_score: number | null;
         };
         /**
-         * ProgressOut
-         * @description How much is left, and how long people will take for it at their pace.
-         */
-        ProgressOut: {
-            /**
-             * Decisions Left
-             * @description Cards above the default threshold of products that need matching.
-             */
-            decisions_left: number;
-            /** Decisions Today */
-            decisions_today: number;
-            /** Decisions Total */
-            decisions_total: number;
-            /** Hours Left */
-            hours_left: number | null;
-            /**
-             * Minutes Per Product
-             * @description Median; null before two decisions follow each other.
-             */
-            minutes_per_product: number | null;
-            /** People */
-            people: components["schemas"]["PersonProgress"][];
-            /** Products Left */
-            products_left: number;
-            /**
-             * Seconds Per Decision
-             * @description Median; null before two decisions follow each other.
-             */
-            seconds_per_decision: number | null;
-        };
-        /**
          * QueueRow
          * @description A product that needs matching, with what deciding about its candidates is expected to bring.
          */
@@ -4531,6 +5279,31 @@ export interface components {
             thumbnail_url: string | null;
             /** Variant Flavor */
             variant_flavor: string | null;
+        };
+        /**
+         * TakenPhotoOut
+         * @description What became of a file; `import_id` is of the import that brought the photo first.
+         */
+        TakenPhotoOut: {
+            /** Import Id */
+            import_id: string | null;
+            /**
+             * Name
+             * @example 2026-05/basket-0412.jpg
+             */
+            name: string;
+            /** Photo Id */
+            photo_id: string | null;
+            /**
+             * Reason
+             * @example null
+             */
+            reason: string | null;
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "new" | "known" | "refused";
         };
         /** UnreadCount */
         UnreadCount: {
@@ -10861,6 +11634,407 @@ export interface operations {
             };
         };
     };
+    listMatchAudits: {
+        parameters: {
+            query?: {
+                /**
+                 * @description From 1; pages reach the first 10,000 rows.
+                 * @example 1
+                 */
+                page?: number;
+                /** @example 50 */
+                limit?: number;
+                /** @description `next_cursor` of the page before; `page` is then ignored. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "is_total_exact": true,
+                     *       "items": [
+                     *         {
+                     *           "barcode": "8690504012345",
+                     *           "brand_name": "Ülker",
+                     *           "drawn_at": "2026-05-04T09:30:00Z",
+                     *           "photo_id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *           "photo_name": "text",
+                     *           "photo_thumbnail_url": "text",
+                     *           "photo_url": "text",
+                     *           "product_id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *           "product_image_url": "text",
+                     *           "product_name": "Chocolate biscuit",
+                     *           "similarity": 0.913,
+                     *           "variant_flavor": "Hazelnut"
+                     *         }
+                     *       ],
+                     *       "limit": 50,
+                     *       "next_cursor": null,
+                     *       "page": 1,
+                     *       "total": 1
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Page_MatchAuditOut_"];
+                };
+            };
+            /** @description BAD_CURSOR, INVALID_INPUT */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    answerMatchAudit: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "is_right": true,
+                 *       "photo_id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                 *       "product_id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10"
+                 *     }
+                 */
+                "application/json": components["schemas"]["MatchAuditAnswer"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "answers": 3,
+                     *       "is_automatic": true,
+                     *       "lower_bound": 0.8,
+                     *       "precision": 0.8,
+                     *       "right": 3,
+                     *       "upper_bound": 0.8
+                     *     }
+                     */
+                    "application/json": components["schemas"]["AutomationOut"];
+                };
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_FOUND */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description CONFLICT */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description PAYLOAD_TOO_LARGE */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description RESOURCE_LOCKED */
+            423: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getAutomation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "answers": 3,
+                     *       "is_automatic": true,
+                     *       "lower_bound": 0.8,
+                     *       "precision": 0.8,
+                     *       "right": 3,
+                     *       "upper_bound": 0.8
+                     *     }
+                     */
+                    "application/json": components["schemas"]["AutomationOut"];
+                };
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    previewAutomation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "precision_target": 0.5
+                 *     }
+                 */
+                "application/json": components["schemas"]["AutomationPreviewIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "decisions": 3,
+                     *       "is_whole": true,
+                     *       "lower_bound": 0.8,
+                     *       "measured_precision": 0.8,
+                     *       "needed_decisions": 3,
+                     *       "past_pairs": 3,
+                     *       "products": 3,
+                     *       "products_looked_at": 3,
+                     *       "would_approve": 3
+                     *     }
+                     */
+                    "application/json": components["schemas"]["AutomationPreview"];
+                };
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description PAYLOAD_TOO_LARGE */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     listCandidates: {
         parameters: {
             query?: {
@@ -11590,7 +12764,7 @@ export interface operations {
                      *       "seconds_per_decision": 0.8
                      *     }
                      */
-                    "application/json": components["schemas"]["ProgressOut"];
+                    "application/json": components["schemas"]["MatchingProgress"];
                 };
             };
             /** @description NOT_AUTHENTICATED */
@@ -11867,6 +13041,170 @@ export interface operations {
             };
             /** @description PRECONDITION_REQUIRED */
             428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getMatchingSettings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "audit_share": 0.8,
+                     *       "automatic_since": "2026-05-04T09:30:00Z",
+                     *       "is_automatic": true,
+                     *       "precision_target": 0.8,
+                     *       "ready_after": 3
+                     *     }
+                     */
+                    "application/json": components["schemas"]["MatchingSettingsOut"];
+                };
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    editMatchingSettings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "audit_share": 0.01,
+                 *       "is_automatic": true,
+                 *       "precision_target": 0.5,
+                 *       "ready_after": 1
+                 *     }
+                 */
+                "application/json": components["schemas"]["MatchingSettingsEdit"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "audit_share": 0.8,
+                     *       "automatic_since": "2026-05-04T09:30:00Z",
+                     *       "is_automatic": true,
+                     *       "precision_target": 0.8,
+                     *       "ready_after": 3
+                     *     }
+                     */
+                    "application/json": components["schemas"]["MatchingSettingsOut"];
+                };
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description PAYLOAD_TOO_LARGE */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description VALIDATION_FAILED */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -17923,6 +19261,1122 @@ export interface operations {
             };
             /** @description RESOURCE_LOCKED */
             423: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listPhotos: {
+        parameters: {
+            query?: {
+                /** @example unassigned */
+                status?: ("unassigned" | "assigned" | "discarded") | null;
+                /** @example upload */
+                source?: string | null;
+                /**
+                 * @description Whole: of the import, or read.
+                 * @example 8690504012345
+                 */
+                barcode?: string | null;
+                /**
+                 * @description Photos that this import brought.
+                 * @example 0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10
+                 */
+                import_id?: string | null;
+                /**
+                 * @description Near-duplicates: a photo's `group_id`.
+                 * @example 0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10
+                 */
+                group?: string | null;
+                /**
+                 * @description How the name begins.
+                 * @example biscuit
+                 */
+                search?: string | null;
+                /**
+                 * @description From 1; pages reach the first 10,000 rows.
+                 * @example 1
+                 */
+                page?: number;
+                /** @example 50 */
+                limit?: number;
+                /** @description `next_cursor` of the page before; `page` is then ignored. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "is_total_exact": true,
+                     *       "items": [
+                     *         {
+                     *           "barcode": "8690504012345",
+                     *           "barcodes_seen": [
+                     *             "8690504012345"
+                     *           ],
+                     *           "captured_at": "2026-05-04T09:30:00Z",
+                     *           "created_at": "2026-05-04T09:30:00Z",
+                     *           "external_id": "text",
+                     *           "group_id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *           "height_px": 1920,
+                     *           "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *           "image_url": "text",
+                     *           "import_id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *           "name": "2026-05/basket-0412.jpg",
+                     *           "problem": null,
+                     *           "product_id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *           "read_at": "2026-05-04T09:30:00Z",
+                     *           "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *           "size_bytes": 4182016,
+                     *           "source": "upload",
+                     *           "status": "unassigned",
+                     *           "thumbnail_url": "/media/6a1f.c2ln/thumbnails/0199b1c4/0003.webp",
+                     *           "updated_at": "2026-05-04T09:30:00Z",
+                     *           "width_px": 1080
+                     *         }
+                     *       ],
+                     *       "limit": 50,
+                     *       "next_cursor": null,
+                     *       "page": 1,
+                     *       "total": 1
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Page_PhotoOut_"];
+                };
+            };
+            /** @description BAD_CURSOR, INVALID_INPUT */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    addPhotos: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "captured_at": "2026-05-04T09:30:00Z",
+                 *       "files": [
+                 *         "(the file's bytes)"
+                 *       ],
+                 *       "import_id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                 *       "rows": "[{\"name\": \"basket-0412.jpg\", \"captured_at\": \"2026-05-04T09:30:00Z\", \"barcode\": \"8690504012345\"}]",
+                 *       "source": "upload"
+                 *     }
+                 */
+                "multipart/form-data": components["schemas"]["Body_addPhotos"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "import_id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *       "n_known": 3,
+                     *       "n_new": 3,
+                     *       "n_refused": 3,
+                     *       "photos": [
+                     *         {
+                     *           "import_id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *           "name": "2026-05/basket-0412.jpg",
+                     *           "photo_id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *           "reason": null,
+                     *           "status": "new"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PhotosTakenOut"];
+                };
+            };
+            /** @description INVALID_INPUT */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_FOUND */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description PAYLOAD_TOO_LARGE */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description STORAGE_FULL */
+            507: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    discardPhotos: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "photo_ids": [
+                 *         "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10"
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["PhotosIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "photo_ids": [
+                     *         "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10"
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PhotosChangedOut"];
+                };
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_FOUND */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description PHOTO_ASSIGNED */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description PAYLOAD_TOO_LARGE */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getPhotoFacets: {
+        parameters: {
+            query?: {
+                /** @example unassigned */
+                status?: ("unassigned" | "assigned" | "discarded") | null;
+                /** @example upload */
+                source?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "sources": [
+                     *         {
+                     *           "n": 3,
+                     *           "value": "reday"
+                     *         }
+                     *       ],
+                     *       "statuses": [
+                     *         {
+                     *           "n": 3,
+                     *           "value": "reday"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PhotoFacetsOut"];
+                };
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listPhotoImports: {
+        parameters: {
+            query?: {
+                /**
+                 * @description From 1; pages reach the first 10,000 rows.
+                 * @example 1
+                 */
+                page?: number;
+                /** @example 50 */
+                limit?: number;
+                /** @description `next_cursor` of the page before; `page` is then ignored. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "is_total_exact": true,
+                     *       "items": [
+                     *         {
+                     *           "created_at": "2026-05-04T09:30:00Z",
+                     *           "created_by": "ayse",
+                     *           "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *           "is_being_read": true,
+                     *           "label": "Baskets, May",
+                     *           "n_known": 3,
+                     *           "n_new": 3,
+                     *           "n_refused": 3,
+                     *           "n_unread": 3,
+                     *           "source": "basket"
+                     *         }
+                     *       ],
+                     *       "limit": 50,
+                     *       "next_cursor": null,
+                     *       "page": 1,
+                     *       "total": 1
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Page_PhotoImportOut_"];
+                };
+            };
+            /** @description BAD_CURSOR, INVALID_INPUT */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    beginPhotoImport: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "label": "Baskets, May",
+                 *       "source": "upload"
+                 *     }
+                 */
+                "application/json": components["schemas"]["PhotoImportIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "created_at": "2026-05-04T09:30:00Z",
+                     *       "created_by": "ayse",
+                     *       "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *       "is_being_read": true,
+                     *       "label": "Baskets, May",
+                     *       "n_known": 3,
+                     *       "n_new": 3,
+                     *       "n_refused": 3,
+                     *       "n_unread": 3,
+                     *       "source": "basket"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PhotoImportOut"];
+                };
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description PAYLOAD_TOO_LARGE */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getPhotoImport: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example 0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10 */
+                import_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "created_at": "2026-05-04T09:30:00Z",
+                     *       "created_by": "ayse",
+                     *       "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *       "is_being_read": true,
+                     *       "label": "Baskets, May",
+                     *       "n_known": 3,
+                     *       "n_new": 3,
+                     *       "n_refused": 3,
+                     *       "n_unread": 3,
+                     *       "source": "basket"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PhotoImportOut"];
+                };
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_FOUND */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listPhotoImportProblems: {
+        parameters: {
+            query?: {
+                /**
+                 * @description From 1; pages reach the first 10,000 rows.
+                 * @example 1
+                 */
+                page?: number;
+                /** @example 50 */
+                limit?: number;
+                /** @description `next_cursor` of the page before; `page` is then ignored. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path: {
+                /** @example 0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10 */
+                import_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "is_total_exact": true,
+                     *       "items": [
+                     *         {
+                     *           "name": "2026-05/notes.txt",
+                     *           "reason": "This is not a JPEG, PNG or WebP picture."
+                     *         }
+                     *       ],
+                     *       "limit": 50,
+                     *       "next_cursor": null,
+                     *       "page": 1,
+                     *       "total": 1
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Page_PhotoProblemOut_"];
+                };
+            };
+            /** @description BAD_CURSOR, INVALID_INPUT */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_FOUND */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    restorePhotos: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "photo_ids": [
+                 *         "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10"
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["PhotosIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "photo_ids": [
+                     *         "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10"
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PhotosChangedOut"];
+                };
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_FOUND */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description PHOTO_ASSIGNED, PHOTO_UNREADABLE */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description PAYLOAD_TOO_LARGE */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getPhoto: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example 0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10 */
+                photo_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "barcode": "8690504012345",
+                     *       "barcodes_seen": [
+                     *         "8690504012345"
+                     *       ],
+                     *       "captured_at": "2026-05-04T09:30:00Z",
+                     *       "created_at": "2026-05-04T09:30:00Z",
+                     *       "external_id": "text",
+                     *       "group_id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *       "height_px": 1920,
+                     *       "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *       "image_url": "text",
+                     *       "import_id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *       "name": "2026-05/basket-0412.jpg",
+                     *       "problem": null,
+                     *       "product_id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *       "read_at": "2026-05-04T09:30:00Z",
+                     *       "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "size_bytes": 4182016,
+                     *       "source": "upload",
+                     *       "status": "unassigned",
+                     *       "thumbnail_url": "/media/6a1f.c2ln/thumbnails/0199b1c4/0003.webp",
+                     *       "updated_at": "2026-05-04T09:30:00Z",
+                     *       "width_px": 1080
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PhotoOut"];
+                };
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_FOUND */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description VALIDATION_FAILED */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -65,12 +65,15 @@ class ApiKeyIn(Model):
                 "audit",
                 "dashboard",
                 "datasets",
+                "embeddings",
                 "events",
                 "jobs",
                 "locks",
+                "matching",
                 "notifications",
                 "presence",
                 "products",
+                "real-images",
                 "search",
                 "videos",
             ]
@@ -134,6 +137,72 @@ class AuditOut(Model):
     before: dict[str, Any] | None
     id: UUID
     subject: ActivitySubject
+
+
+class AutomationOut(Model):
+    """
+    What people have said of automatic approvals since they were last switched on: the newest 1,000 answers.
+    """
+
+    answers: int
+    is_automatic: bool
+    lower_bound: float
+    """
+    With 95 % confidence.
+    """
+    precision: float | None
+    right: int
+    upper_bound: float
+    """
+    With 95 % confidence.
+    """
+
+
+class AutomationPreview(Model):
+    """
+    What automatic approval would do now. Without enough decisions of people it would do nothing.
+    """
+
+    decisions: int
+    """
+    Decisions of people that confidence was learned from.
+    """
+    is_whole: bool
+    """
+    Every product of the queue was looked at; else those that promise most.
+    """
+    lower_bound: float | None
+    """
+    Of that precision, with 95 % confidence.
+    """
+    measured_precision: float | None
+    """
+    How many of them were right.
+    """
+    needed_decisions: int
+    """
+    First suggestions that people must have decided about for this target.
+    """
+    past_pairs: int | None
+    """
+    Decided pairs that scored as high; null when nothing is sure enough.
+    """
+    products: int
+    """
+    Products that they would be approved for.
+    """
+    products_looked_at: int
+    would_approve: int
+    """
+    Photos, of the products that were looked at.
+    """
+
+
+class AutomationPreviewIn(Model):
+    precision_target: float | None = None
+    """
+    Else the one of the settings.
+    """
 
 
 class BarcodeNew(Model):
@@ -579,6 +648,34 @@ class MarkedRead(Model):
     n_marked: int
 
 
+class MatchAuditAnswer(Model):
+    is_right: bool
+    """
+    False takes the approval back and rejects the pair.
+    """
+    photo_id: UUID
+    product_id: UUID
+
+
+class MatchAuditOut(Model):
+    """
+    An automatic approval that people are asked about: does the photo show the product?
+    """
+
+    barcode: str | None
+    brand_name: str | None
+    drawn_at: AwareDatetime
+    photo_id: UUID
+    photo_name: str
+    photo_thumbnail_url: str | None
+    photo_url: str
+    product_id: UUID
+    product_image_url: str | None
+    product_name: str | None
+    similarity: float | None
+    variant_flavor: str | None
+
+
 class MatchingFiguresOut(Model):
     """
     Shares in [0, 1].
@@ -586,6 +683,35 @@ class MatchingFiguresOut(Model):
 
     photo_to_product: dict[str, float]
     product_to_photo: dict[str, float]
+
+
+class MatchingSettingsEdit(Model):
+    """
+    Only what is given changes.
+    """
+
+    audit_share: float | None = None
+    is_automatic: bool | None = None
+    precision_target: float | None = None
+    ready_after: int | None = None
+    """
+    Approved photos that make a product ready.
+    """
+
+
+class MatchingSettingsOut(Model):
+    """
+    How matching works here, for everybody.
+    """
+
+    audit_share: float
+    automatic_since: AwareDatetime | None
+    """
+    When automatic approval was last switched on.
+    """
+    is_automatic: bool
+    precision_target: float
+    ready_after: int
 
 
 class NotificationSubject(Model):
@@ -723,6 +849,18 @@ class PageLoginSessionOut(Model):
     total: int
 
 
+class PageMatchAuditOut(Model):
+    is_total_exact: bool
+    items: list[MatchAuditOut]
+    limit: int
+    next_cursor: str | None
+    """
+    Where the list goes on; null at its end.
+    """
+    page: int
+    total: int
+
+
 class PasswordChange(Model):
     current_password: SecretStr
     new_password: SecretStr
@@ -754,6 +892,133 @@ class PersonProgress(Model):
     """
     total: int
     user_id: UUID
+
+
+class PhotoFacet(Model):
+    """
+    How many photos have a value.
+    """
+
+    n: int
+    value: str
+
+
+class PhotoFacetsOut(Model):
+    """
+    Counts by value, the greatest first; each without its own filter.
+    """
+
+    sources: list[PhotoFacet]
+    statuses: list[PhotoFacet]
+
+
+class PhotoImportIn(Model):
+    """
+    What an import is called, and where its photos come from unless they say otherwise.
+    """
+
+    label: str
+    source: str | None = None
+
+
+class PhotoImportOut(Model):
+    """
+    An import, and what became of its files so far.
+    """
+
+    created_at: AwareDatetime
+    created_by: str
+    id: UUID
+    is_being_read: bool
+    """
+    False with unread ones: a job of the import has failed or was cancelled.
+    """
+    label: str
+    n_known: int
+    """
+    The same bytes were here before.
+    """
+    n_new: int
+    n_refused: int
+    """
+    No photos; see problems.
+    """
+    n_unread: int
+    """
+    New ones that are still to be read.
+    """
+    source: str
+
+
+class PhotoOut(Model):
+    """
+    A photo of the pool.
+    """
+
+    barcode: str | None
+    """
+    What the import says that it shows.
+    """
+    barcodes_seen: list[str]
+    """
+    What was read in it.
+    """
+    captured_at: AwareDatetime | None
+    created_at: AwareDatetime
+    external_id: str | None
+    group_id: UUID
+    """
+    Near-duplicates have the same.
+    """
+    height_px: int | None
+    id: UUID
+    image_url: str
+    import_id: UUID | None
+    name: str
+    """
+    Its path as it was imported.
+    """
+    problem: str | None
+    """
+    Why it cannot be read; then it is discarded.
+    """
+    product_id: UUID | None
+    read_at: AwareDatetime | None
+    """
+    Null: it is still to be read, and no candidate yet.
+    """
+    sha256: str
+    size_bytes: int
+    source: str
+    status: Literal["unassigned", "assigned", "discarded"] | str
+    thumbnail_url: str | None
+    updated_at: AwareDatetime
+    width_px: int | None
+
+
+class PhotoProblemOut(Model):
+    """
+    A file that is no photo, or a photo that cannot be read.
+    """
+
+    name: str
+    reason: str
+
+
+class PhotosChangedOut(Model):
+    """
+    Photos that were changed; those that already were as asked are not among them.
+    """
+
+    photo_ids: list[UUID]
+
+
+class PhotosIn(Model):
+    """
+    Which photos are meant.
+    """
+
+    photo_ids: list[UUID]
 
 
 class PresenceIn(Model):
@@ -902,30 +1167,6 @@ class ProductRow(Model):
     variant_flavor: str | None
     version: int
     visibility_score: int | None
-
-
-class ProgressOut(Model):
-    """
-    How much is left, and how long people will take for it at their pace.
-    """
-
-    decisions_left: int
-    """
-    Cards above the default threshold of products that need matching.
-    """
-    decisions_today: int
-    decisions_total: int
-    hours_left: float | None
-    minutes_per_product: float | None
-    """
-    Median; null before two decisions follow each other.
-    """
-    people: list[PersonProgress]
-    products_left: int
-    seconds_per_decision: float | None
-    """
-    Median; null before two decisions follow each other.
-    """
 
 
 class QueueRow(Model):
@@ -1109,6 +1350,18 @@ class SuggestionOut(Model):
     similarity: float
     thumbnail_url: str | None
     variant_flavor: str | None
+
+
+class TakenPhotoOut(Model):
+    """
+    What became of a file; `import_id` is of the import that brought the photo first.
+    """
+
+    import_id: UUID | None
+    name: str
+    photo_id: UUID | None
+    reason: str | None
+    status: Literal["new", "known", "refused"] | str
 
 
 class UnreadCount(Model):
@@ -1421,6 +1674,30 @@ class LoginOut(Model):
     user: UserOut
 
 
+class MatchingProgress(Model):
+    """
+    How much is left, and how long people will take for it at their pace.
+    """
+
+    decisions_left: int
+    """
+    Cards above the default threshold of products that need matching.
+    """
+    decisions_today: int
+    decisions_total: int
+    hours_left: float | None
+    minutes_per_product: float | None
+    """
+    Median; null before two decisions follow each other.
+    """
+    people: list[PersonProgress]
+    products_left: int
+    seconds_per_decision: float | None
+    """
+    Median; null before two decisions follow each other.
+    """
+
+
 class NotificationOut(Model):
     """
     Something that one is told of; its words are the page's, by `kind` and `params`.
@@ -1449,6 +1726,42 @@ class PageJobOut(Model):
 class PageNotificationOut(Model):
     is_total_exact: bool
     items: list[NotificationOut]
+    limit: int
+    next_cursor: str | None
+    """
+    Where the list goes on; null at its end.
+    """
+    page: int
+    total: int
+
+
+class PagePhotoImportOut(Model):
+    is_total_exact: bool
+    items: list[PhotoImportOut]
+    limit: int
+    next_cursor: str | None
+    """
+    Where the list goes on; null at its end.
+    """
+    page: int
+    total: int
+
+
+class PagePhotoOut(Model):
+    is_total_exact: bool
+    items: list[PhotoOut]
+    limit: int
+    next_cursor: str | None
+    """
+    Where the list goes on; null at its end.
+    """
+    page: int
+    total: int
+
+
+class PagePhotoProblemOut(Model):
+    is_total_exact: bool
+    items: list[PhotoProblemOut]
     limit: int
     next_cursor: str | None
     """
@@ -1505,6 +1818,18 @@ class PersonHere(Model):
     seen_s_ago: float
     since: AwareDatetime
     user: PersonOut
+
+
+class PhotosTakenOut(Model):
+    """
+    What became of the files of a request, in their order, those of archives one by one.
+    """
+
+    import_id: UUID
+    n_known: int
+    n_new: int
+    n_refused: int
+    photos: list[TakenPhotoOut]
 
 
 class ProductChoice(Model):

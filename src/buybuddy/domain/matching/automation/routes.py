@@ -7,7 +7,13 @@ from fastapi import APIRouter
 from buybuddy.domain.accounts.access import Admin, Operator, Viewer
 from buybuddy.domain.jobs.dependencies import BoardDep
 from buybuddy.domain.matching.automation import audits, repository, service
-from buybuddy.domain.matching.automation.schemas import AuditAnswer, AuditOut, PreviewIn, PreviewOut, QualityOut
+from buybuddy.domain.matching.automation.schemas import (
+    AutomationOut,
+    AutomationPreview,
+    AutomationPreviewIn,
+    MatchAuditAnswer,
+    MatchAuditOut,
+)
 from buybuddy.domain.matching.decisions import repository as decisions_repository
 from buybuddy.domain.matching.schemas import MatchingSettingsEdit, MatchingSettingsOut, primary_barcode
 from buybuddy.domain.matching.tables import MatchAudit
@@ -35,29 +41,29 @@ async def edit_matching_settings(
 
 
 @router.get("/automation", operation_id="getAutomation")
-async def get_automation(_: Viewer, session: SessionDep) -> QualityOut:
+async def get_automation(_: Viewer, session: SessionDep) -> AutomationOut:
     """Say how good automatic approvals are, by those that people were asked about."""
     settings = await decisions_repository.read_settings(session)
-    return QualityOut.of(await repository.measure_quality(session), is_automatic=settings.is_automatic)
+    return AutomationOut.of(await repository.measure_quality(session), is_automatic=settings.is_automatic)
 
 
 @router.post("/automation/preview", operation_id="previewAutomation")
-async def preview_automation(body: PreviewIn, _: Operator, session: SessionDep) -> PreviewOut:
+async def preview_automation(body: AutomationPreviewIn, _: Operator, session: SessionDep) -> AutomationPreview:
     """Say how many suggestions would be approved, and how often such were right before; nothing is changed."""
-    return PreviewOut.of(await service.preview(session, body.precision_target))
+    return AutomationPreview.of(await service.preview(session, body.precision_target))
 
 
 @router.get("/audits", operation_id="listMatchAudits")
 async def list_match_audits(
     _: Viewer, session: SessionDep, platform: PlatformDep, window: WindowQuery
-) -> Page[AuditOut]:
+) -> Page[MatchAuditOut]:
     """List automatic approvals that people are asked about, the oldest first."""
     found = await repository.list_open(session, window)
     return page_of(await _show(session, found.rows, platform), found, window)
 
 
 @router.post("/audits", operation_id="answerMatchAudit", responses=refusals(NotFound, Conflict, ResourceLocked))
-async def answer_match_audit(body: AuditAnswer, principal: Operator, session: SessionDep) -> QualityOut:
+async def answer_match_audit(body: MatchAuditAnswer, principal: Operator, session: SessionDep) -> AutomationOut:
     """Say whether an automatic approval was right; a wrong one is taken back and the pair rejected.
 
     When too many are wrong, automatic approval switches itself off and admins are told.
@@ -66,10 +72,10 @@ async def answer_match_audit(body: AuditAnswer, principal: Operator, session: Se
         session, body.product_id, body.photo_id, principal.actor, is_right=body.is_right
     )  # fmt: skip
     settings = await decisions_repository.read_settings(session)
-    return QualityOut.of(quality, is_automatic=settings.is_automatic)
+    return AutomationOut.of(quality, is_automatic=settings.is_automatic)
 
 
-async def _show(session: Session, rows: Sequence[MatchAudit], platform: Platform) -> list[AuditOut]:
+async def _show(session: Session, rows: Sequence[MatchAudit], platform: Platform) -> list[MatchAuditOut]:
     """Return questions with both pictures; those whose product or photo has just gone are left out."""
     about = await repository.decided_photos(session, rows)
     products = await products_repository.products_by_id(session, [row.product_id for row in rows])
@@ -83,7 +89,7 @@ async def _show(session: Session, rows: Sequence[MatchAudit], platform: Platform
         photo, decision = pair
         image = images.get(product.primary_image_id) if product.primary_image_id is not None else None
         shown.append(
-            AuditOut(
+            MatchAuditOut(
                 product_id=product.id,
                 photo_id=photo.id,
                 barcode=primary_barcode(product),

@@ -9,13 +9,13 @@ from buybuddy.domain.matching.automation.rules import Quality
 from buybuddy.domain.matching.automation.service import Preview
 
 
-class PreviewIn(BaseModel):
+class AutomationPreviewIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     precision_target: float | None = Field(None, ge=0.5, le=0.9999, description="Else the one of the settings.")
 
 
-class PreviewOut(BaseModel):
+class AutomationPreview(BaseModel):
     """What automatic approval would do now. Without enough decisions of people it would do nothing."""
 
     would_approve: int = Field(description="Photos, of the products that were looked at.")
@@ -29,7 +29,7 @@ class PreviewOut(BaseModel):
     lower_bound: float | None = Field(description="Of that precision, with 95 % confidence.")
 
     @classmethod
-    def of(cls, found: Preview) -> "PreviewOut":
+    def of(cls, found: Preview) -> "AutomationPreview":
         cutoff = found.basis.cutoff
         return cls(
             would_approve=found.n_pairs,
@@ -44,7 +44,7 @@ class PreviewOut(BaseModel):
         )
 
 
-class QualityOut(BaseModel):
+class AutomationOut(BaseModel):
     """What people have said of automatic approvals since they were last switched on: the newest 1,000 answers."""
 
     is_automatic: bool
@@ -55,7 +55,7 @@ class QualityOut(BaseModel):
     upper_bound: float = Field(description="With 95 % confidence.")
 
     @classmethod
-    def of(cls, quality: Quality, *, is_automatic: bool) -> "QualityOut":
+    def of(cls, quality: Quality, *, is_automatic: bool) -> "AutomationOut":
         lower, upper = quality.interval
         precision = quality.precision
         return cls(
@@ -68,7 +68,7 @@ class QualityOut(BaseModel):
         )
 
 
-class AuditOut(BaseModel):
+class MatchAuditOut(BaseModel):
     """An automatic approval that people are asked about: does the photo show the product?"""
 
     product_id: uuid.UUID
@@ -85,7 +85,7 @@ class AuditOut(BaseModel):
     drawn_at: dt.datetime
 
 
-class AuditAnswer(BaseModel):
+class MatchAuditAnswer(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     product_id: uuid.UUID

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query
 from buybuddy.domain.accounts.access import Viewer
 from buybuddy.domain.matching import answers
 from buybuddy.domain.matching.queue import repository, service
-from buybuddy.domain.matching.queue.schemas import ProgressOut
+from buybuddy.domain.matching.queue.schemas import MatchingProgress
 from buybuddy.domain.matching.rules import barcode_variants
 from buybuddy.domain.matching.schemas import QueueRow
 from buybuddy.domain.products.lists.filters import ProductStatus
@@ -38,6 +38,6 @@ async def list_matching_queue(
 
 
 @router.get("/progress", operation_id="getMatchingProgress")
-async def get_matching_progress(_: Viewer, session: SessionDep) -> ProgressOut:
+async def get_matching_progress(_: Viewer, session: SessionDep) -> MatchingProgress:
     """Say how many decisions are left, who has made how many, and how long the rest will take at their pace."""
-    return ProgressOut.of(await service.measure_progress(session))
+    return MatchingProgress.of(await service.measure_progress(session))

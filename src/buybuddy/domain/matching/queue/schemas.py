@@ -16,7 +16,7 @@ class PersonProgress(BaseModel):
     total: int
 
 
-class ProgressOut(BaseModel):
+class MatchingProgress(BaseModel):
     """How much is left, and how long people will take for it at their pace."""
 
     decisions_left: int = Field(description="Cards above the default threshold of products that need matching.")
@@ -29,7 +29,7 @@ class ProgressOut(BaseModel):
     hours_left: float | None
 
     @classmethod
-    def of(cls, progress: Progress) -> "ProgressOut":
+    def of(cls, progress: Progress) -> "MatchingProgress":
         people = [PersonProgress.model_validate(person, from_attributes=True) for person in progress.people]
         return cls(
             decisions_left=progress.decisions_left,
