@@ -109,14 +109,15 @@ def test_every_operation_is_called_and_every_example_is_read(tmp_path: Path) -> 
     with Client("http://here", "bbk_x", options=Options(max_retries=0), transport=transport) as client:
         job = client.jobs.get(AN_ID)
         bulk = BulkAnswer(bulk_id=AN_ID, n_items=1, done=1, failed=[], job=None)
-        things = [client.jobs, client.products, client.videos, client.matching, client.datasets, client.locks,
-                  client.presence, client.notifications, client.auth, client.users, client.api_keys,
+        things = [client.jobs, client.products, client.videos, client.photos, client.matching, client.datasets,
+                  client.locks, client.presence, client.notifications, client.auth, client.users, client.api_keys,
                   client.audit]  # fmt: skip
         values: dict[str, Any] = {
             **dict.fromkeys(("product", "dataset", "video", "image", "user", "key", "session", "resource"), AN_ID),
             **dict.fromkeys(("job", "notification", "evaluation"), AN_ID),
             **dict.fromkeys(("file", "photo", "truth"), file),
             "videos": [AN_ID], "jobs": [job], "products": [AN_ID], "barcode": "4006381333931",
+            "photo": AN_ID, "photos": [AN_ID], "photo_import": AN_ID, "pairs": {AN_ID: "4006381333931"}, "label": "May",
             "number": 1, "format": "coco", "to": tmp_path / "out", "name": "a", "username": "a", "password": "b",
             "current": "a", "new": "b", "bulk": bulk, "changes": {"status": "ready"}, "resource_type": "product",
             "page": "/products", "job_type": "training", "max_concurrent": 1,

@@ -17,6 +17,7 @@ from buybuddy.cli import (
     exports,
     imports,
     matching,
+    photos,
     products,
     search,
     seed,
@@ -45,6 +46,7 @@ app.add_typer(videos.app, name="videos", help="Process product videos.")
 app.add_typer(products.app, name="products", help="Look into the catalogue, export it, import into it.")
 products.app.command("export")(exports.export_products)
 products.app.command("import")(imports.import_products)
+app.add_typer(photos.app, name="photos", help="Take photos from stores in, and look at the pool.")
 app.add_typer(matching.app, name="matching", help="See what to match next, and how well photos find products.")
 app.add_typer(encoders.app, name="encoders", help="Fill in another encoder's vectors, and have it serve.")
 app.add_typer(datasets.app, name="datasets", help="Choose, freeze and export training sets.")

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import typer
 
@@ -13,6 +13,8 @@ from buybuddy_sdk import Page
 from buybuddy_sdk.models import ProductRow
 
 app = typer.Typer(no_args_is_help=True)
+
+ItemT = TypeVar("ItemT")
 
 
 @app.callback()
@@ -54,10 +56,11 @@ def list_products(
 class Shown:
     """How much of a list was shown; `of` says how much there is."""
 
+    noun: str = "products"
     n: int = 0
     of: str = "0"
 
-    def cut(self, pages: Iterable[Page[ProductRow]], limit: int) -> Iterator[Sequence[ProductRow]]:
+    def cut(self, pages: Iterable[Page[ItemT]], limit: int) -> Iterator[Sequence[ItemT]]:
         """Yield the rows page by page, at most so many in all, or all for 0."""
         for page in pages:
             rows = page.items[: limit - self.n] if limit else page.items
@@ -70,7 +73,9 @@ class Shown:
     def sentence(self) -> str:
         """Say it."""
         count = f"{self.n:,}"
-        return f"{count} products." if self.of == count else f"{count} of {self.of} products; --limit 0 lists all."
+        return (
+            f"{count} {self.noun}." if self.of == count else f"{count} of {self.of} {self.noun}; --limit 0 lists all."
+        )
 
 
 def _cells(row: ProductRow) -> tuple[object, ...]:

@@ -8,6 +8,7 @@ from buybuddy_sdk._async.jobs import AsyncJob
 from buybuddy_sdk._async.matching import AsyncEvaluation
 from buybuddy_sdk._async.pager import AsyncPager
 from buybuddy_sdk._async.videos import AsyncStarted
+from buybuddy_sdk._files import NamedFile
 from buybuddy_sdk._page import Page
 from buybuddy_sdk._retry import Options
 from buybuddy_sdk._sse import Event
@@ -69,6 +70,7 @@ __all__ = [
     "Job",
     "JobFailed",
     "LockLost",
+    "NamedFile",
     "NotAllowed",
     "NotAuthenticated",
     "NotFound",

@@ -14,15 +14,30 @@ OnBytes: TypeAlias = Callable[[int, int | None], None]
 
 
 @dataclass(frozen=True)
+class NamedFile:
+    """A file that is sent under a name of its own: one on disk, or its bytes."""
+
+    name: str
+    content: FilePath | bytes
+
+    def open(self, stack: ExitStack) -> tuple[str, Any]:
+        """Return what httpx is given; the stack closes the file."""
+        if isinstance(self.content, bytes):
+            return self.name, self.content
+        return self.name, stack.enter_context(Path(self.content).open("rb"))
+
+
+@dataclass(frozen=True)
 class Form:
     """A multipart form; its files are opened anew for each try."""
 
-    files: tuple[tuple[str, Path], ...]
+    files: tuple[tuple[str, Path | NamedFile], ...]
     fields: Mapping[str, str] = field(default_factory=dict)
 
     def open(self, stack: ExitStack) -> dict[str, Any]:
         """Return what httpx is given; the stack closes the files."""
-        opened = [(name, (path.name, stack.enter_context(path.open("rb")))) for name, path in self.files]
+        named = [(field, one if isinstance(one, NamedFile) else NamedFile(one.name, one)) for field, one in self.files]
+        opened = [(field, one.open(stack)) for field, one in named]
         return {"files": opened, "data": dict(self.fields)}
 
 

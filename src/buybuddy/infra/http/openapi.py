@@ -26,6 +26,7 @@ TAGS = {
     "notifications": "What a person should hear of.",
     "presence": "Who looks at what right now.",
     "products": "The catalogue: products, barcodes, images, imports, exports.",
+    "real-images": "Photos from stores: the pool that is matched with products.",
     "search": "Which product does a photo show?",
     "users": "Who may sign in, for admins.",
     "videos": "Short clips of products, and having them processed.",

@@ -17,6 +17,7 @@ from buybuddy_sdk._async.datasets import AsyncDatasets
 from buybuddy_sdk._async.events import AsyncEventStream
 from buybuddy_sdk._async.jobs import AsyncJobs
 from buybuddy_sdk._async.matching import AsyncMatching
+from buybuddy_sdk._async.photos import AsyncPhotos
 from buybuddy_sdk._async.products import AsyncProducts
 from buybuddy_sdk._async.transport import AsyncTransport, Call
 from buybuddy_sdk._async.videos import AsyncVideos
@@ -73,6 +74,7 @@ class AsyncClient:
         self.products = AsyncProducts(transport, self.jobs)
         self.videos = AsyncVideos(transport, self.jobs)
         self.matching = AsyncMatching(transport, self.jobs)
+        self.photos = AsyncPhotos(transport)
         self.datasets = AsyncDatasets(transport)
         self.locks = AsyncLocks(transport, self._tab_id)
         self.presence = AsyncPresence(transport, self._tab_id)

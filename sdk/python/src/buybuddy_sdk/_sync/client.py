@@ -20,6 +20,7 @@ from buybuddy_sdk._sync.datasets import Datasets
 from buybuddy_sdk._sync.events import EventStream
 from buybuddy_sdk._sync.jobs import Jobs
 from buybuddy_sdk._sync.matching import Matching
+from buybuddy_sdk._sync.photos import Photos
 from buybuddy_sdk._sync.products import Products
 from buybuddy_sdk._sync.transport import Call, Transport
 from buybuddy_sdk._sync.videos import Videos
@@ -74,6 +75,7 @@ class Client:
         self.products = Products(transport, self.jobs)
         self.videos = Videos(transport, self.jobs)
         self.matching = Matching(transport, self.jobs)
+        self.photos = Photos(transport)
         self.datasets = Datasets(transport)
         self.locks = Locks(transport, self._tab_id)
         self.presence = Presence(transport, self._tab_id)

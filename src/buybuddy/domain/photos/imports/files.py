@@ -58,7 +58,7 @@ def list_files(name: str, file: BinaryIO) -> Iterator[FoundPhoto | RefusedFile]:
 def _list_entries(name: str, file: BinaryIO) -> Iterator[FoundPhoto | RefusedFile]:
     try:
         with zipfile.ZipFile(file) as archive:
-            entries = [entry for entry in archive.infolist() if not entry.is_dir() and not _is_litter(entry.filename)]
+            entries = [entry for entry in archive.infolist() if not entry.is_dir() and not is_litter(entry.filename)]
             if len(entries) > MOST_ENTRIES:
                 yield RefusedFile(plain_name(name), f"The archive has {len(entries)} files; at most {MOST_ENTRIES}.")
                 return
@@ -88,7 +88,8 @@ def _read_entry(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> FoundPhoto 
     return _judge(entry.filename, data)
 
 
-def _is_litter(filename: str) -> bool:
+def is_litter(filename: str) -> bool:
+    """Tell whether a file is what a system has put beside those of a person."""
     path = PurePosixPath(filename)
     return "__MACOSX" in path.parts or path.name in _LITTER
 
