@@ -80,7 +80,8 @@ def call(method: Callable[..., Any], values: dict[str, Any]) -> None:
     given: dict[str, Any] = {}
     for name, parameter in inspect.signature(method).parameters.items():
         if parameter.kind is parameter.VAR_POSITIONAL:
-            method = _with_first(method, values["file"])
+            method = _with_first(method, *given.values(), values["file"])
+            given = {}
         elif parameter.kind is parameter.VAR_KEYWORD:
             given["status"] = "ready"
         elif name == "status":  # one of the filters, without which nothing would be chosen
@@ -97,8 +98,8 @@ def call(method: Callable[..., Any], values: dict[str, Any]) -> None:
         next(iter(answer))
 
 
-def _with_first(method: Callable[..., Any], first: object) -> Callable[..., Any]:
-    return lambda **given: method(first, **given)
+def _with_first(method: Callable[..., Any], *first: object) -> Callable[..., Any]:
+    return lambda **given: method(*first, **given)
 
 
 def test_every_operation_is_called_and_every_example_is_read(tmp_path: Path) -> None:
