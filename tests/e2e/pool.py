@@ -7,8 +7,11 @@ import asyncio
 import hashlib
 import math
 import uuid
+from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -16,6 +19,7 @@ import numpy.typing as npt
 from sqlalchemy import text
 
 from buybuddy.connections import database_url, open_storage
+from buybuddy.domain.matching.tables import MatchingQueueRow, MatchSuggestion
 from buybuddy.domain.photos.tables import Photo
 from buybuddy.domain.products.tables import Product, ProductBarcode, ProductImage
 from buybuddy.domain.vectors import repository as vectors_repository
@@ -24,6 +28,7 @@ from buybuddy.infra.storage import Area, ObjectStorage, object_key
 from buybuddy.settings import Settings
 from buybuddy.stages.specs import EncoderIdentity
 
+T = TypeVar("T")
 Picture = npt.NDArray[np.uint8]
 
 DIM = 16
@@ -33,10 +38,11 @@ SOURCES = ("shelf", "cart")
 
 @dataclass
 class Pool:
-    """What was put in, the best candidates of each product first."""
+    """What was put in, the best candidates of each product first; `shared` looks like the first two products."""
 
     products: list[uuid.UUID] = field(default_factory=list)
     photos: list[list[uuid.UUID]] = field(default_factory=list)
+    shared: uuid.UUID | None = None
 
 
 def draw_pack(index: int, *, side_px: int = 240, seed: int | None = None) -> Picture:
@@ -65,6 +71,12 @@ def _vector(index: int, similarity: float = 1.0, turn: int = 0) -> list[float]:
     return [float(value) for value in vector]
 
 
+def run_apart(work: Coroutine[None, None, T]) -> T:
+    """Run a coroutine in a thread of its own: Playwright's loop has this one."""
+    with ThreadPoolExecutor(1) as threads:
+        return threads.submit(asyncio.run, work).result()
+
+
 def fill_pool(home: Path, n_products: int, n_photos: int) -> Pool:
     """Put products with photos that look like them into the platform of a home.
 
@@ -83,7 +95,7 @@ def fill_pool(home: Path, n_products: int, n_photos: int) -> Pool:
         finally:
             await database.close()
 
-    return asyncio.run(fill())
+    return run_apart(fill())
 
 
 async def _fill(session: Session, storage: ObjectStorage, n_products: int, n_photos: int) -> Pool:
@@ -100,7 +112,19 @@ async def _fill(session: Session, storage: ObjectStorage, n_products: int, n_pho
             await vectors_repository.add_photo_embeddings(
                 session, encoder.id, [(photo_id, _vector(index, similarity, number))]
             )
+            session.add(
+                MatchSuggestion(photo_id=photo_id, product_id=product_id, encoder_id=encoder.id, similarity=similarity)
+            )
             pool.photos[-1].append(photo_id)
+        session.add(
+            MatchingQueueRow(
+                product_id=product_id, status="needs_matching", n_candidates=n_photos - 1,
+                expected_matches=n_photos / (index + 2), best_similarity=0.98,
+            )
+        )  # fmt: skip
+    pool.shared = await _add_photo(session, storage, 0, n_photos, None)
+    between = [float(value) for value in (np.array(_vector(0)) + np.array(_vector(1))) / math.sqrt(2)]
+    await vectors_repository.add_photo_embeddings(session, encoder.id, [(pool.shared, between)])
     return pool
 
 
@@ -133,7 +157,7 @@ async def _add_photo(
             id=photo_id, group_id=group_id or photo_id, name=f"{SOURCES[number % 2]}/{index}-{number:03d}.jpg",
             source=SOURCES[number % 2], status="unassigned", storage_key=key, thumbnail_key=small,
             sha256=_sha(data, photo_id), size_bytes=len(data), width_px=240, height_px=240,
-            barcode=f"869000000{index:04d}" if number == 2 else None,
+            barcode=f"869000000{index:04d}" if number == 0 and group_id is None else None,
         )
     )  # fmt: skip
     await session.flush()

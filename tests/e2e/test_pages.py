@@ -18,7 +18,7 @@ from buybuddy.samples.photo import write_sample_photo
 from tests.e2e.chromium import NoChromium, find_chromium
 
 AXE = Path(__file__).parents[2] / "apps/web/node_modules/axe-core/axe.min.js"
-PAGES = ["/", "/videos", "/products", "/search", "/jobs"]
+PAGES = ["/", "/videos", "/products", "/matching", "/photos", "/search", "/jobs"]
 LANGUAGES, THEMES, WIDTHS_PX = ("en", "tr"), ("light", "dark"), (1280, 1920)
 PROCESSING_LIMIT_MS = 180_000
 

@@ -50,7 +50,7 @@ export class LiveCache {
     } else if (event.kind === "photo") {
       this.markStale("/api/v1/real-images");
     } else if (event.kind === "matching") {
-      this.markStale("/api/v1/matching", "/api/v1/real-images");
+      this.markStale("/api/v1/matching/queue", "/api/v1/matching/decisions", "/api/v1/real-images");
     } else if (event.kind === "activity") {
       this.markStale("/api/v1/dashboard");
     }

@@ -23,6 +23,10 @@ export type MatchDecision = Schemas["DecisionOut"];
 export type Decision = MatchDecision["decision"];
 export type Decided = Schemas["DecidedOut"];
 export type Suggestion = Schemas["SuggestionOut"];
+export type QueueItem = Schemas["QueueRow"];
+export type Photo = Schemas["PhotoOut"];
+export type PhotoStatus = Photo["status"];
+export type PhotosTaken = Schemas["PhotosTakenOut"];
 export type Lock = Schemas["LockOut"];
 export type LockAnswer = Schemas["LockAnswer"];
 
@@ -39,6 +43,7 @@ export const PRODUCT_STATUSES = [
   "ready",
   "rejected",
 ] as const satisfies ProductStatus[];
+export const PHOTO_STATUSES = ["unassigned", "assigned", "discarded"] as const satisfies PhotoStatus[];
 export const JOB_STATUSES = [
   "pending",
   "queued",

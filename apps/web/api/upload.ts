@@ -1,21 +1,17 @@
 import { ApiProblem, buildProblem } from "./problem";
 import { reportSessionLost } from "./session-lost";
-import type { UploadAnswer } from "./types";
+import type { PhotosTaken, UploadAnswer } from "./types";
+
+type OnProgress = (fraction: number) => void;
 
 /**
- * Upload one video. XMLHttpRequest, because fetch does not tell how much has been sent.
+ * Send a form with files. XMLHttpRequest, because fetch does not tell how much has been sent.
  *
  * @param onProgress called with the sent share in [0, 1]
  */
-export function uploadVideo(
-  file: File,
-  onProgress: (fraction: number) => void,
-  signal: AbortSignal,
-): Promise<UploadAnswer> {
+function sendForm<T>(path: string, form: FormData, onProgress: OnProgress, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
-    const body = new FormData();
-    body.append("files", file, file.name);
     request.upload.onprogress = (event) => {
       if (event.lengthComputable) onProgress(event.loaded / event.total);
     };
@@ -27,7 +23,26 @@ export function uploadVideo(
       else reject(buildProblem(request.status, request.responseText));
     };
     signal.addEventListener("abort", () => request.abort(), { once: true });
-    request.open("POST", "/api/v1/videos/upload");
-    request.send(body);
+    request.open("POST", path);
+    request.send(form);
   });
+}
+
+export function uploadVideo(file: File, onProgress: OnProgress, signal: AbortSignal): Promise<UploadAnswer> {
+  const form = new FormData();
+  form.append("files", file, file.name);
+  return sendForm("/api/v1/videos/upload", form, onProgress, signal);
+}
+
+/** Send photos and ZIP files of an import. */
+export function uploadPhotos(
+  files: File[],
+  import_id: string,
+  onProgress: OnProgress,
+  signal: AbortSignal,
+): Promise<PhotosTaken> {
+  const form = new FormData();
+  form.append("import_id", import_id);
+  for (const file of files) form.append("files", file, file.webkitRelativePath || file.name);
+  return sendForm("/api/v1/real-images", form, onProgress, signal);
 }

@@ -1,5 +1,6 @@
 import {
   Clapperboard,
+  Images,
   LayoutDashboard,
   ListChecks,
   type LucideIcon,
@@ -10,7 +11,7 @@ import {
 
 type Entry = {
   path: string;
-  name: "dashboard" | "videos" | "products" | "matching" | "search" | "jobs";
+  name: "dashboard" | "videos" | "products" | "matching" | "photos" | "search" | "jobs";
   icon: LucideIcon;
 };
 
@@ -20,6 +21,7 @@ export const NAVIGATION: Entry[] = [
   { path: "/videos", name: "videos", icon: Clapperboard },
   { path: "/products", name: "products", icon: Package },
   { path: "/matching", name: "matching", icon: SquareCheckBig },
+  { path: "/photos", name: "photos", icon: Images },
   { path: "/search", name: "search", icon: ScanSearch },
   { path: "/jobs", name: "jobs", icon: ListChecks },
 ];

@@ -36,7 +36,6 @@ export function CandidateCard(props: Props) {
   const similarity =
     card.similarity === null ? t("noVector") : percent(Math.floor(card.similarity * 100) / 100);
   const Ribbon = decision && RIBBONS[decision];
-  const state = taken ? t("states.taken") : decision ? t(`states.${decision}`) : "";
   return (
     // biome-ignore lint/a11y/useKeyWithClickEvents: the page's shortcuts are the keyboard's way
     // biome-ignore lint/a11y/useSemanticElements: rows of pictures are no table
@@ -45,7 +44,6 @@ export function CandidateCard(props: Props) {
       role="gridcell"
       tabIndex={hasFocus ? 0 : -1}
       aria-selected={isSelected}
-      aria-label={[card.name, similarity, state].filter(Boolean).join(", ")}
       data-state={taken ? "taken" : (decision ?? "open")}
       onClick={onToggle}
       onDoubleClick={onZoom}
@@ -87,7 +85,7 @@ export function CandidateCard(props: Props) {
               Ribbon.className,
             )}
           >
-            <Ribbon.icon className="size-3.5" aria-hidden /> {state}
+            <Ribbon.icon className="size-3.5" aria-hidden /> {t(`states.${decision}`)}
           </span>
         )
       )}
@@ -99,7 +97,8 @@ export function CandidateCard(props: Props) {
       <button
         type="button"
         tabIndex={-1}
-        aria-label={t("zoom", { name: card.name })}
+        aria-hidden // the keyboard's way is Z, or Enter
+        title={t("help.keys.zoom")}
         onClick={(event) => {
           event.stopPropagation();
           onZoom();
@@ -108,6 +107,8 @@ export function CandidateCard(props: Props) {
       >
         <ZoomIn className="size-4" aria-hidden />
       </button>
+      <span className="sr-only">{card.name}</span>
+      {taken && <span className="sr-only">{t("states.taken")}</span>}
       <span className="flex h-[42px] shrink-0 flex-col justify-center px-2 text-xs">
         <span className="truncate text-ink-soft" title={card.name}>
           {card.source}

@@ -38,7 +38,10 @@ export function CandidateFilterBar({ filters, sources, hasNews, onFilters, onRef
         className="max-w-44"
         options={[
           { value: "", label: t("allSources") },
-          ...sources.map((source) => ({ value: source, label: source })),
+          ...[...new Set([...sources, ...(filters.source ? [filters.source] : [])])].map((source) => ({
+            value: source,
+            label: source,
+          })),
         ]}
       />
       <label htmlFor={skippedId} className="flex items-center gap-2 text-ink-soft text-sm">

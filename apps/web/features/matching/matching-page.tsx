@@ -35,21 +35,21 @@ export function MatchingPage() {
     with_skipped: url.skipped !== "",
   };
 
-  // A product that has been matched enough leaves the queue: what came after it has moved into its place.
-  const place = useRef(-1);
-  const index = queue.items.findIndex((item) => item.product_id === url.product);
+  // Counting anew moves products about in the queue: next is the first that was not looked at yet.
+  const seen = useRef(new Set<string>());
   useEffect(() => {
-    if (index >= 0) place.current = index;
-  }, [index]);
+    if (url.product) seen.current.add(url.product);
+  }, [url.product]);
 
   function open(product: string) {
     (document.activeElement as HTMLElement | null)?.blur(); // so that the cards have the keyboard
     setUrl({ product });
   }
   function openNext() {
-    const next = queue.items[index >= 0 ? index + 1 : Math.max(0, place.current)] ?? queue.items[0];
-    if (next && next.product_id !== url.product) open(next.product_id);
-    if (queue.hasNextPage && index >= queue.items.length - 5) void queue.fetchNextPage();
+    const others = queue.items.filter((item) => item.product_id !== url.product);
+    const next = others.find((item) => !seen.current.has(item.product_id)) ?? others[0];
+    if (next) open(next.product_id);
+    if (queue.hasNextPage && seen.current.size > queue.items.length / 2) void queue.fetchNextPage();
   }
   function focusSearch() {
     searchField.current?.focus();
@@ -112,6 +112,10 @@ export function MatchingPage() {
           searchField={searchField}
           onText={setText}
           onOpen={open}
+          onFound={(product) => {
+            open(product);
+            setText("");
+          }}
         />
       </div>
     </div>

@@ -12,6 +12,7 @@ import { MediaImage } from "@/components/ui/media-image";
 import { useProblemText } from "@/components/ui/problem-text";
 import { EmptyState, ErrorState, LoadingRows } from "@/components/ui/states";
 import { useProductName } from "@/features/products/use-product-name";
+import { QueueProgress } from "./queue-progress";
 import { findProduct, type QueueItem, type useQueue } from "./use-queue";
 
 type Props = {
@@ -22,9 +23,11 @@ type Props = {
   searchField: Ref<HTMLInputElement>;
   onText: (text: string) => void;
   onOpen: (productId: string) => void;
+  /** A search has led to its product: the queue is shown again. */
+  onFound: (productId: string) => void;
 };
 
-export function QueuePanel({ queue, search, text, chosen, searchField, onText, onOpen }: Props) {
+export function QueuePanel({ queue, search, text, chosen, searchField, onText, onOpen, onFound }: Props) {
   const t = useTranslations("matching");
   const problemText = useProblemText();
   const [isFinding, setIsFinding] = useState(false);
@@ -35,7 +38,7 @@ export function QueuePanel({ queue, search, text, chosen, searchField, onText, o
     setIsFinding(true);
     try {
       const found = await findProduct(text.trim());
-      if (found) onOpen(found);
+      if (found) onFound(found);
       else toast.error(t("noMatch"));
     } catch (error) {
       toast.error(problemText(error));
@@ -75,6 +78,7 @@ export function QueuePanel({ queue, search, text, chosen, searchField, onText, o
       ) : (
         <QueueList queue={queue} chosen={chosen} onOpen={onOpen} />
       )}
+      {!search && <QueueProgress />}
     </Card>
   );
 }

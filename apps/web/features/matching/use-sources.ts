@@ -1,11 +1,11 @@
 "use client";
 
-import { useRef } from "react";
-import type { Candidate } from "@/api/types";
+import { $api } from "@/api/client";
 
-/** Sources that cards have come from, also those that a filter hides now. */
-export function useSources(cards: Candidate[]): string[] {
-  const known = useRef(new Set<string>());
-  for (const card of cards) known.current.add(card.source);
-  return [...known.current].sort();
+/** Where open photos come from, those with most of them first. */
+export function useSources(): string[] {
+  const facets = $api.useQuery("get", "/api/v1/real-images/facets", {
+    params: { query: { status: "unassigned" } },
+  });
+  return facets.data?.sources.map(({ value }) => value) ?? [];
 }

@@ -70,7 +70,7 @@ function OpenWorkbench(props: Props & { desk: Desk; product: Product }) {
   const client = useQueryClient();
   const lock = useLockState(keeper);
   const state = useDeckState(store);
-  const sources = useSources(state.deck.cards);
+  const sources = useSources();
   const [tab, setTab] = useState("candidates");
   const [isZoomed, setIsZoomed] = useState(false);
   const [isHelpOpen, setIsHelpOpen] = useState(false);
