@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from buybuddy.benchmarks import candidates, catalogue, edits, export, jobs, live, locks, retrieval, video
+from buybuddy.benchmarks import candidates, catalogue, edits, export, ingest, jobs, live, locks, retrieval, video
 from buybuddy.benchmarks.pool import Pool
 from buybuddy.benchmarks.report import BenchmarkReport
 from buybuddy.benchmarks.seed import CatalogueSize
@@ -51,6 +51,12 @@ def _catalogue(run: Run) -> list[BenchmarkReport]:
     )
 
 
+def _ingest(run: Run) -> list[BenchmarkReport]:
+    settings = Settings()
+    size = (12, 2) if run.is_short else (64, 5)
+    return ingest.run(settings.shared_data, settings.models_dir, run.scratch, n_photos=size[0], n_rounds=size[1])
+
+
 def _api(run: Run) -> list[BenchmarkReport]:
     n_streams, n_reconnects = (50, 100) if run.is_short else (500, 1_000)
     return [
@@ -82,6 +88,7 @@ def _queue(run: Run) -> list[BenchmarkReport]:
 BENCHMARKS: dict[str, Benchmark] = {
     "video": _video,
     "retrieval": _retrieval,
+    "ingest": _ingest,
     "api": _api,
     "catalogue": _catalogue,
     "candidates": _candidates,
