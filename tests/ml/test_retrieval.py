@@ -52,6 +52,9 @@ class FolderContext:
         self.put(key, data)
         return StoredObject(key, len(data), "")
 
+    def write_output_file(self, key: str, path: Path) -> StoredObject:
+        return self.write_output(key, path.read_bytes())
+
     def report(self, fraction: float, step: str) -> None:
         self.fractions.append(fraction)
 

@@ -56,6 +56,9 @@ class FolderContext:
         path.write_bytes(data)
         return StoredObject(key, len(data), hashlib.sha256(data).hexdigest())
 
+    def write_output_file(self, key: str, path: Path) -> StoredObject:
+        return self.write_output(key, path.read_bytes())
+
     def report(self, fraction: float, step: str) -> None:
         if self.reading_from_s is None and step.startswith("reading labels"):
             self.reading_from_s = time.perf_counter()

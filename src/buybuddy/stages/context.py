@@ -34,6 +34,10 @@ class StageContext(Protocol):
         """Store an object; `key` must begin with the Spec's `output_prefix`. Raises: Unavailable."""
         ...
 
+    def write_output_file(self, key: str, path: Path) -> StoredObject:
+        """Store a file of any size; as `write_output`. Raises: Unavailable."""
+        ...
+
     def report(self, fraction: float, step: str) -> None:
         """Say how far the stage is (0 to 1) and what it is doing; throttled by the executor, so call it freely."""
         ...

@@ -56,9 +56,12 @@ class ProcessContext:
         return self._storage.download(key, self.scratch_dir / key.replace("/", "-"))
 
     def write_output(self, key: str, data: bytes) -> StoredObject:
-        if not key.startswith(self._run.spec.output_prefix):
-            raise InvalidInput(f"A stage may write below {self._run.spec.output_prefix} only, not {key}.")
+        self._check_below_prefix(key)
         return self._storage.put(key, data)
+
+    def write_output_file(self, key: str, path: Path) -> StoredObject:
+        self._check_below_prefix(key)
+        return self._storage.put_file(key, path)
 
     def report(self, fraction: float, step: str) -> None:
         now = time.monotonic()
@@ -73,6 +76,10 @@ class ProcessContext:
     def raise_if_cancelled(self) -> None:
         if self._cancelled.is_set():
             raise StageCancelled("The job was cancelled.")
+
+    def _check_below_prefix(self, key: str) -> None:
+        if not key.startswith(self._run.spec.output_prefix):
+            raise InvalidInput(f"A stage may write below {self._run.spec.output_prefix} only, not {key}.")
 
     def close(self) -> None:
         shutil.rmtree(self.scratch_dir, ignore_errors=True)

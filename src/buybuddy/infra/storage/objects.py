@@ -83,6 +83,17 @@ class ObjectStorage:
             obstore.put(self._store, checked_key(key), data)
         return StoredObject(key, len(data), hashlib.sha256(data).hexdigest())
 
+    def put_file(self, key: str, path: Path) -> StoredObject:
+        """Store a file of any size, in parts. Raises: Unavailable, StorageFull."""
+        digest, size_bytes = hashlib.sha256(), 0
+        with path.open("rb") as file:
+            while chunk := file.read(READ_CHUNK_BYTES):
+                digest.update(chunk)
+                size_bytes += len(chunk)
+        with _asking("store", key):
+            obstore.put(self._store, checked_key(key), path, max_concurrency=WRITE_AT_ONCE)
+        return StoredObject(key, size_bytes, digest.hexdigest())
+
     async def put_stream(self, key: str, file: BinaryIO | AsyncIterator[bytes]) -> None:
         """Store a file of any size, in parts. Raises: Unavailable, StorageFull."""
         with _asking("store", key):
