@@ -103,7 +103,7 @@ export function CandidateCard(props: Props) {
           event.stopPropagation();
           onZoom();
         }}
-        className="absolute right-1.5 bottom-[50px] grid size-7 place-items-center rounded-md bg-black/75 text-white opacity-0 hover:bg-black focus-visible:opacity-100 group-hover:opacity-100 group-focus-visible:opacity-100"
+        className="absolute top-9 right-1.5 grid size-7 place-items-center rounded-md bg-black/75 text-white opacity-0 hover:bg-black focus-visible:opacity-100 group-hover:opacity-100 group-focus-visible:opacity-100"
       >
         <ZoomIn className="size-4" aria-hidden />
       </button>

@@ -98,7 +98,7 @@ function DecidedFacts({ row }: { row: MatchDecision }) {
         </span>
       </span>
       <span className="w-12 text-right text-ink-soft text-xs tabular-nums">
-        {row.similarity !== null && percent(row.similarity)}
+        {row.similarity !== null && percent(Math.floor(row.similarity * 100) / 100)}
       </span>
       <span className="w-28">
         <Badge tone={TONES[row.decision]}>{t(`states.${row.decision}`)}</Badge>

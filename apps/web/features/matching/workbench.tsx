@@ -126,8 +126,12 @@ function OpenWorkbench(props: Props & { desk: Desk; product: Product }) {
         <Tabs value={tab} onValueChange={setTab} className="flex min-h-0 flex-1 flex-col">
           <div className="flex flex-wrap items-center gap-x-4 border-line border-b px-4">
             <TabsList aria-label={t("parts")} className="border-b-0">
-              <TabsTrigger value="candidates">{t("candidates")}</TabsTrigger>
-              <TabsTrigger value="decided">{t("decided")}</TabsTrigger>
+              <TabsTrigger value="candidates" className="focus-visible:-outline-offset-2">
+                {t("candidates")}
+              </TabsTrigger>
+              <TabsTrigger value="decided" className="focus-visible:-outline-offset-2">
+                {t("decided")}
+              </TabsTrigger>
             </TabsList>
             {tab === "candidates" && (
               <CandidateFilterBar

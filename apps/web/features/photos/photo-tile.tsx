@@ -28,7 +28,6 @@ export function PhotoTile({ photo, hasDuplicates, cell, onOpen }: Props) {
       <button
         type="button"
         onClick={onOpen}
-        aria-label={t("open", { name: photo.name })}
         className="group relative flex size-full flex-col text-left focus-visible:outline-offset-[-2px]"
       >
         <MediaImage
