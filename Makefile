@@ -60,6 +60,7 @@ openapi: $(ENCODER) ## write the API's description, and the Python and web clien
 bench: setup ## measure what docs/BENCHMARKS.md reports
 	$(BIN)/buybuddy bench video
 	-$(BIN)/buybuddy bench retrieval
+	-$(BIN)/buybuddy bench ingest
 	$(BIN)/buybuddy bench api
 	$(BIN)/buybuddy bench export
 	$(BIN)/buybuddy bench queue

@@ -30,7 +30,7 @@ from buybuddy.infra.queue import JobQueue
 from buybuddy.settings import Settings
 
 SWEEP_INTERVAL_S = 5.0
-COUNTS_PER_SWEEP = 20  # batches of the queue of matching
+COUNTING_S = 2.0  # of a sweep, for the queue of matching; the rest is counted by the next one
 LAST_COLLECTION_S = 3.0
 
 log = structlog.get_logger(__name__)
@@ -88,7 +88,8 @@ async def _sweep(db: Database, board: JobBoard, runner: JobRunner) -> None:
 async def _sweep_matching(db: Database, board: JobBoard) -> None:
     async with db.transaction() as session:
         await follow_matching(session, board)
-    for _ in range(COUNTS_PER_SWEEP):
+    ends_at_s = asyncio.get_running_loop().time() + COUNTING_S
+    while asyncio.get_running_loop().time() < ends_at_s:
         async with db.transaction() as session:
             if not await count_matching_queue(session):
                 return
