@@ -1,7 +1,7 @@
 """`buybuddy matching evaluate`."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -43,7 +43,7 @@ def evaluate(
             category=category,
             encoder=encoder,
             wait_for_slot=math.inf,
-            on_wait=lambda why: err.print(why, style="dim"),
+            on_wait=_say_once(),
         )
         with _bar() as bar:
             found = begun.wait(on_progress=bar)
@@ -52,6 +52,18 @@ def evaluate(
         print_json(_document(found, left_out))
     else:
         _show(found, left_out)
+
+
+def _say_once() -> Callable[[str], None]:
+    """Return what says why the platform has to be waited for: imports have their photos matched first."""
+    said: set[str] = set()
+
+    def say(why: str) -> None:
+        if why not in said:
+            err.print(f"{why} Waiting ...", style="dim")
+            said.add(why)
+
+    return say
 
 
 class _Bar:
