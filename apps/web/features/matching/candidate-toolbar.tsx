@@ -1,7 +1,7 @@
 "use client";
 
 import { Check, FastForward, Keyboard, RotateCw, Undo2, X } from "lucide-react";
-import { useEffect, useId, useState } from "react";
+import { type MouseEvent, useEffect, useId, useState } from "react";
 import { useFormatter, useTranslations } from "use-intl";
 import type { CandidateFilters } from "@/api/matching";
 import type { Decision } from "@/api/types";
@@ -16,6 +16,9 @@ import { listTargets } from "./deck";
 import type { DeckState } from "./deck-store";
 
 export const THRESHOLD = { min: 0.5, max: 0.99, step: 0.01, usual: 0.7 };
+
+/** A click leaves the keyboard with the cards: else the next space would press the button once more. */
+const KEEP_FOCUS = { onMouseDown: (event: MouseEvent) => event.preventDefault() };
 
 type FilterProps = {
   filters: CandidateFilters;
@@ -53,7 +56,7 @@ export function CandidateFilterBar({ filters, sources, hasNews, onFilters, onRef
         {t("withSkipped")}
       </label>
       <Tooltip label={hasNews ? t("newsHint") : t("refreshHint")}>
-        <Button variant={hasNews ? "primary" : "secondary"} onClick={onRefresh}>
+        <Button variant={hasNews ? "primary" : "secondary"} {...KEEP_FOCUS} onClick={onRefresh}>
           <RotateCw aria-hidden /> {hasNews ? t("refreshNews") : t("refresh")}
         </Button>
       </Tooltip>
@@ -106,16 +109,16 @@ export function CandidateActions({ state, isLocked, onDecide, onUndo, onHelp }: 
   const isOff = isLocked || state.phase !== "ready" || count === 0;
   return (
     <div className="flex items-center gap-2">
-      <Button variant="primary" disabled={isOff} onClick={() => onDecide("approved")}>
+      <Button {...KEEP_FOCUS} variant="primary" disabled={isOff} onClick={() => onDecide("approved")}>
         <Check aria-hidden /> {t("approve", { count })} <Kbd>A</Kbd>
       </Button>
-      <Button disabled={isOff} onClick={() => onDecide("rejected")}>
+      <Button {...KEEP_FOCUS} disabled={isOff} onClick={() => onDecide("rejected")}>
         <X aria-hidden /> {t("reject", { count })} <Kbd>R</Kbd>
       </Button>
-      <Button disabled={isOff} onClick={() => onDecide("skipped")}>
+      <Button {...KEEP_FOCUS} disabled={isOff} onClick={() => onDecide("skipped")}>
         <FastForward aria-hidden /> {t("skip")} <Kbd>S</Kbd>
       </Button>
-      <Button variant="ghost" disabled={isLocked || !state.canUndo} onClick={onUndo}>
+      <Button {...KEEP_FOCUS} variant="ghost" disabled={isLocked || !state.canUndo} onClick={onUndo}>
         <Undo2 aria-hidden /> {t("undo")} <Kbd>U</Kbd>
       </Button>
       <Tooltip label={t("help.title")}>
