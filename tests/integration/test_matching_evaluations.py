@@ -1,5 +1,6 @@
 """Measuring matching on a real PostgreSQL with the real stage: the figures are those of counting by hand."""
 
+import asyncio
 import csv
 import io
 import uuid
@@ -271,6 +272,21 @@ async def test_a_category_restricts_products_and_photos(shop: Shop, runner: JobR
         await shop.begin(truth, category="tea")
     with pytest.raises(InvalidInput, match="No encoder is called"):
         await shop.begin(truth, encoder="resnet")
+
+
+async def test_the_same_request_sent_again_is_measured_once(shop: Shop) -> None:
+    await shop.product("1", unit(1, 0, 0))
+    await shop.photo("a", unit(1, 0, 0))
+
+    async def send() -> uuid.UUID:
+        async with shop.jobs.db.transaction() as session:
+            truth = [TruthRow(2, "a", "1")]
+            return (await service.begin(session, shop.jobs.board, truth, Wish(), SOMEBODY, "a key")).id
+
+    at_once = await asyncio.gather(send(), send())
+    assert {*at_once, await send()} == {at_once[0]}
+    assert await shop.sql("SELECT count(*) FROM match_evaluations") == [1]
+    assert await shop.sql("SELECT count(*) FROM jobs") == [1]
 
 
 def test_a_truth_is_read_by_its_columns_names() -> None:

@@ -61,7 +61,6 @@ async def begin(
         at all, QueueFull, KeyReused.
     """
     key = request_key(idempotency_key, actor, "matching.evaluate", [wish.category, wish.encoder, list(truth)])
-    await jobs_repository.lock_slots(session, "matching")  # before any row: see jobs/service.py
     if earlier := await find_earlier(session, key):
         return await get_evaluation(session, earlier[0].subject_id)
     encoder = await _get_encoder(session, wish.encoder)
@@ -83,11 +82,15 @@ async def begin(
     label = f"{evaluation.n_rows} photos" + (f" of {wish.category}" if wish.category else "")
     subject, job_id = Subject("evaluation", evaluation.id, label), new_id()
     spec = GatherVectorsSpec(evaluation_id=str(evaluation.id), output_prefix=object_key("embeddings", job_id) + "/")
+    new_job = NewJob("matching", subject, spec, job_id)
+    # The slots are locked only now, when all rows are there: others' jobs wait for them.
+    [job] = await create_jobs(session, board, [new_job], actor, key=key)
+    if job.id != job_id:  # the same request was sent twice at once
+        await session.delete(evaluation)
+        return await get_evaluation(session, job.subject_id)
     throw_away(session, _parts_prefix(evaluation.id), after_s=PARTS_KEPT_S)
-    record_audit(
-        session, actor, "matching.evaluate", subject, after={"category": wish.category, "encoder": encoder.name}
-    )
-    await create_jobs(session, board, [NewJob("matching", subject, spec, job_id)], actor, key=key)
+    what: dict[str, object] = {"category": wish.category, "encoder": encoder.name}
+    record_audit(session, actor, "matching.evaluate", subject, after=what)
     return evaluation
 
 
