@@ -23,6 +23,8 @@ from buybuddy.domain.dashboard import description, metrics
 from buybuddy.domain.dashboard import routes as dashboard
 from buybuddy.domain.datasets import routes as datasets
 from buybuddy.domain.datasets.versions import routes as version_routes
+from buybuddy.domain.embeddings import routes as embeddings
+from buybuddy.domain.embeddings.shelf import IndexShelf
 from buybuddy.domain.jobs import routes as jobs
 from buybuddy.domain.matching import routes as matching
 from buybuddy.domain.photos import routes as photo_routes
@@ -58,7 +60,7 @@ API_PREFIX = "/api/v1"
 # all day goes first, since each request tries one after another.
 ROUTES = (
     export_routes, bulk_routes, import_routes, products, barcode_routes, jobs, upload_routes, videos, version_routes,
-    datasets, matching, photo_import_routes, photo_routes, vectors, activity, lock_routes, presence_routes,
+    datasets, matching, photo_import_routes, photo_routes, vectors, embeddings, activity, lock_routes, presence_routes,
     notification_routes, search, dashboard, session_routes, user_routes, accounts, audit_routes,
 )  # fmt: skip
 
@@ -82,12 +84,16 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         app.state.follow_images = build_follow_images(app.state.board)
         app.state.have_read = build_have_read(app.state.board)
         app.state.passwords = Passwords()
+        shelf = IndexShelf(db, app.state.platform.storage, settings.home_dir / "indexes", settings.stage_threads)
+        app.state.index_shelf = shelf
         await reader.open()
         await events.start()
+        shelf.start(events)
         _leave_out_of_collection()
         try:
             yield
         finally:
+            await shelf.stop()
             await events.stop()
             await queries.close()
             await reader.close()

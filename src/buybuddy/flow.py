@@ -8,6 +8,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from buybuddy.domain.collaboration import sweeping as collaboration
 from buybuddy.domain.collaboration.notifications.service import notify
+from buybuddy.domain.embeddings import extraction, gathering
+from buybuddy.domain.embeddings import service as indexes
 from buybuddy.domain.jobs.batches import BatchStep
 from buybuddy.domain.jobs.board import JobBoard
 from buybuddy.domain.jobs.tables import Job
@@ -33,6 +35,7 @@ from buybuddy.infra.queue import JobQueue
 from buybuddy.infra.storage import ObjectStorage
 from buybuddy.stages.specs import (
     BatchResult,
+    BuildIndexResult,
     EmbedImagesResult,
     EvaluateMatchingResult,
     ReadPhotosResult,
@@ -50,6 +53,8 @@ async def follow_change(session: Session, job: Job) -> None:
     """Keep what a job works on in step with it, and tell whoever asked for it how it ended."""
     if job.type == "video_processing":
         await videos.follow_job(session, job)
+    elif job.subject_kind == indexes.SUBJECT_KIND:
+        await indexes.follow_job(session, job)
     if job.status in ("completed", "failed") and job.created_by is not None:
         what = {"job_type": job.type, "error": job.error_message}
         await notify(session, job.created_by, f"job.{job.status}", Subject("job", job.id, job.subject_label), what)
@@ -86,12 +91,17 @@ def build_apply_result(board: JobBoard, storage: ObjectStorage) -> Callable[[Ses
             await suggestions.suggest_for_images(session, board, kept.encoder, kept.image_ids, job.id)
             await suggestions.suggest_for_photos(session, board, kept.encoder, kept.photo_ids, job.id)
             await encoders.go_on(session, board, job, kept.encoder)
+            await extraction.go_on(session, board, job, kept.encoder)
         elif isinstance(result, ReadPhotosResult):
             photo_ids = await readings.apply_reading(session, storage, result)
             encoder = await vectors.keep_photo_vectors(session, storage, result.encoder, result.vectors_key, photo_ids)
             await suggestions.suggest_for_photos(session, board, encoder, photo_ids, job.id)
         elif isinstance(result, EvaluateMatchingResult):
             await evaluations.keep_result(session, job, result)
+        elif isinstance(result, BuildIndexResult):
+            await indexes.keep_result(session, job, result)
+        elif isinstance(result, BatchResult) and job.config["stage"] == "gather_index":
+            await indexes.build(session, board, storage, job)
         elif isinstance(result, BatchResult) and job.config["stage"] == "gather_vectors":
             await evaluations.rank(session, board, storage, job)
         elif isinstance(result, BatchResult) and job.config["stage"] == "suggest_matches":
@@ -116,7 +126,8 @@ BATCH_STEPS: Mapping[str, BatchStep] = {
 
 def build_batch_steps(storage: ObjectStorage) -> Mapping[str, BatchStep]:
     """Return all of that work; some of it leaves objects behind."""
-    return {**BATCH_STEPS, "gather_vectors": evaluations.build_gathering(storage)}
+    gather_index = gathering.build_gathering(storage)
+    return {**BATCH_STEPS, "gather_vectors": evaluations.build_gathering(storage), "gather_index": gather_index}
 
 
 async def follow_matching(session: Session, board: JobBoard) -> None:

@@ -18,7 +18,7 @@ VIEWER = """
     searchByPhoto
     listPhotos getPhoto getPhotoFacets listPhotoImports getPhotoImport listPhotoImportProblems
     listCandidates listSuggestions listDecisions listMatchingQueue getMatchingProgress getEvaluation listLeftOut
-    listEncoders getMatchingSettings getAutomation listMatchAudits
+    listEncoders listIndexes getIndex listEmbeddingJobs getMatchingSettings getAutomation listMatchAudits
     listJobs getQueueStatus getJob listJobLogs
     getLock listPresence bePresent leavePresence
     listNotifications countUnreadNotifications readAllNotifications readNotification deleteNotification
@@ -41,6 +41,7 @@ ENGINEER = """
     freezeDataset deleteDatasetVersion
     evaluateMatching
     fillEncoder activateEncoder
+    buildIndex activateIndex rollBackIndex deleteIndex extractVectors
 """
 ADMIN = """
     listUsers createUser getUser editUser resetPassword

@@ -60,7 +60,8 @@ def embed_images(spec: EmbedImagesSpec, context: StageContext) -> EmbedImagesRes
                 continue
             image_ids.append(image.image_id)
         blocks.append(encoder.embed_prepared(prepared))
-    if spec.images and not image_ids and spec.fill is None:  # a fill goes on behind pictures that are broken
+    is_chain = spec.fill is not None or spec.dataset is not None  # which goes on behind pictures that are broken
+    if spec.images and not image_ids and not is_chain:
         raise StageFailed(f"None of {len(spec.images)} pictures could be read; the first: {failures[0].reason}")
     vectors = np.concatenate(blocks) if blocks else np.empty((0, encoder.facts.dim), dtype=np.float32)
     stored = context.write_output(f"{spec.output_prefix}{VECTORS_NAME}", encode_npy(vectors))

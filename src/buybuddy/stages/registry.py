@@ -16,6 +16,7 @@ STAGES: dict[str, str] = {
     "evaluate_matching": "buybuddy.stages.evaluate_matching:evaluate_matching",
     "take_in_image": "buybuddy.stages.take_in_image:take_in_image",
     "read_photos": "buybuddy.stages.read_photos:read_photos",
+    "build_index": "buybuddy.stages.build_index:build_index",
 }
 
 SPEC: TypeAdapter[Spec] = TypeAdapter(Annotated[Spec, Field(discriminator="stage")])

@@ -8,6 +8,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from buybuddy.infra.vectors import IndexFacts
+
 
 class Payload(BaseModel):
     """Base of everything that crosses the seam: immutable, and unknown fields are an error."""
@@ -198,6 +200,13 @@ class FillPart(Payload):
     until: str
 
 
+class DatasetPart(Payload):
+    """The images of a dataset's products that have no vector yet: the job after this one goes on after an image."""
+
+    dataset_id: str
+    after: str
+
+
 class EmbedImagesSpec(Payload):
     """Embed many stored pictures with one encoder."""
 
@@ -206,6 +215,7 @@ class EmbedImagesSpec(Payload):
     output_prefix: str
     encoder: EncoderName = "auto"
     fill: FillPart | None = None
+    dataset: DatasetPart | None = None
 
 
 class ImageFailure(Payload):
@@ -378,6 +388,37 @@ class ReadPhotosResult(Payload):
         return {"n_photos": len(self.photos), "encoder": self.encoder.name, "failures": failures}
 
 
+# --- build_index -----------------------------------------------------------------------------------------------------
+
+
+class BuildIndexSpec(Payload):
+    """Build a published index of gathered vectors; they come in parts, each an .npz.
+
+    A part holds `vectors` float32 (n, dim) unit rows, `ids` and `products` uint8 (n, 16), the UUIDs of each vector's
+    image and product, and `domains` (n,) texts.
+    """
+
+    stage: Literal["build_index"] = "build_index"
+    part_keys: tuple[str, ...] = Field(min_length=1)
+    kind: Literal["auto", "exact", "ivf", "hnsw"] = "auto"
+    encoder: EncoderIdentity
+    dataset_version_id: str
+    output_prefix: str
+
+
+class BuildIndexResult(Payload):
+    """The folder below `index_prefix` holds the files that the facts name, and the facts."""
+
+    stage: Literal["build_index"] = "build_index"
+    index_prefix: str
+    facts: IndexFacts
+
+    def summary(self) -> dict[str, object]:
+        """Return what a job shows of it."""
+        shown = {"kind", "n_vectors", "n_products", "parameters", "recall_at_10", "recall_at_50", "size_bytes"}
+        return self.facts.model_dump(mode="json", include=shown)
+
+
 # --- batch work: no stage, its work is in the database (domain/jobs/batches.py) --------------------------------------
 
 
@@ -410,6 +451,14 @@ class GatherVectorsSpec(Payload):
 
     stage: Literal["gather_vectors"] = "gather_vectors"
     evaluation_id: str
+    output_prefix: str
+
+
+class GatherIndexSpec(Payload):
+    """Write the vectors of a frozen version's images into parts, for an index (embedding_indexes)."""
+
+    stage: Literal["gather_index"] = "gather_index"
+    index_id: str
     output_prefix: str
 
 
@@ -455,10 +504,14 @@ class BatchResult(Payload):
 
 StageSpec = (
     SegmentVideoSpec | EmbedImagesSpec | EmbedQuerySpec | TakeInImageSpec | ReadPhotosSpec | EvaluateMatchingSpec
+    | BuildIndexSpec
 )  # fmt: skip
-BatchSpec = SuggestMatchesSpec | ApproveMatchesSpec | BulkDeleteSpec | BulkEditSpec | ImportSpec | GatherVectorsSpec
+BatchSpec = (
+    SuggestMatchesSpec | ApproveMatchesSpec | BulkDeleteSpec | BulkEditSpec | ImportSpec | GatherVectorsSpec
+    | GatherIndexSpec
+)  # fmt: skip
 Spec = StageSpec | BatchSpec
 Result = (
     SegmentVideoResult | EmbedImagesResult | EmbedQueryResult | TakeInImageResult | ReadPhotosResult
-    | EvaluateMatchingResult | BatchResult
+    | EvaluateMatchingResult | BuildIndexResult | BatchResult
 )  # fmt: skip

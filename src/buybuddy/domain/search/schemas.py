@@ -2,7 +2,7 @@
 
 import uuid
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 
 class SearchResult(BaseModel):
@@ -25,6 +25,13 @@ class SearchEncoder(BaseModel):
     dim: int
 
 
+class SearchIndex(BaseModel):
+    """The published index that answered."""
+
+    id: uuid.UUID
+    name: str
+
+
 class SearchOut(BaseModel):
     """Products, nearest first; `product_box_xyxy` is where the product was found in the photo, in its pixels."""
 
@@ -33,4 +40,5 @@ class SearchOut(BaseModel):
     product_box_xyxy: tuple[float, float, float, float] | None
     barcodes_seen: list[str]
     n_vectors: int
+    index: SearchIndex | None = Field(description="null: the living vectors in the database answered.")
     seconds: float

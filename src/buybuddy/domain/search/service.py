@@ -2,13 +2,20 @@
 
 import asyncio
 import time
+import uuid
 
 import structlog
 
+from buybuddy.domain.embeddings import repository as embeddings_repository
+from buybuddy.domain.embeddings import searching
+from buybuddy.domain.embeddings.activation import OtherEncoder, check_ready
+from buybuddy.domain.embeddings.service import get_index
+from buybuddy.domain.embeddings.shelf import IndexShelf, Shelved
 from buybuddy.domain.products import repository as products_repository
-from buybuddy.domain.search.schemas import SearchEncoder, SearchOut, SearchResult
+from buybuddy.domain.search.schemas import SearchEncoder, SearchIndex, SearchOut, SearchResult
 from buybuddy.domain.vectors import repository as vectors_repository
 from buybuddy.domain.vectors import service as vectors_service
+from buybuddy.domain.vectors.encoders.service import encoder_name
 from buybuddy.errors import StageFailed, Unavailable
 from buybuddy.infra.db import Session, new_id, throw_away
 from buybuddy.infra.http import Platform
@@ -29,16 +36,30 @@ class QueryListener:
         log.info("query.log", stage_event=event, **fields)
 
 
-async def search_by_photo(platform: Platform, photo: bytes, k: int) -> SearchOut:
-    """Find the products that a photo shows, nearest first. Raises: UnreadableMedia, Unavailable."""
+async def search_by_photo(
+    platform: Platform, shelf: IndexShelf, photo: bytes, k: int, index_id: uuid.UUID | None = None
+) -> SearchOut:
+    """Find the products that a photo shows, nearest first.
+
+    Args:
+        index_id: a published index to look into; else the one that serves does, when it is of the query's encoder, and
+            otherwise the living vectors.
+    Raises: UnreadableMedia, Unavailable, and for a chosen index NotFound, NotReady, OtherEncoder, IndexDamaged.
+    """
     started_s = time.monotonic()
+    chosen, wanted = await _choose(platform, shelf, index_id)
+    query = await _embed(platform, photo, wanted)
+    shelved = chosen or shelf.serving
+    if shelved is not None and not shelved.is_of(query.encoder):
+        if chosen is not None:
+            raise OtherEncoder("No query can be made with this index's encoder here; choose another index.")
+        shelved = None
+    if shelved is not None:
+        matches = await searching.rank_products(platform.db, shelf.server, shelved, query.vectors, k)
+        n_vectors = shelved.index.facts.n_vectors
+    else:
+        matches, n_vectors = await _rank_living(platform, query, k)
     async with platform.db.transaction() as session:
-        serving = await vectors_service.serving_name(session)
-    query = await _embed(platform, photo, serving)
-    async with platform.db.transaction() as session:
-        encoder = await vectors_repository.find_encoder(session, query.encoder)
-        matches = await vectors_repository.rank_products(session, encoder.id, query.vectors, k) if encoder else []
-        n_vectors = await vectors_repository.count_embeddings(session, encoder.id) if encoder else 0
         results = await _describe(session, matches, platform)
     return SearchOut(
         results=results,
@@ -46,8 +67,34 @@ async def search_by_photo(platform: Platform, photo: bytes, k: int) -> SearchOut
         product_box_xyxy=query.product_box_xyxy,
         barcodes_seen=list(query.barcodes_seen),
         n_vectors=n_vectors,
+        index=SearchIndex(id=shelved.id, name=shelved.name) if shelved is not None else None,
         seconds=round(time.monotonic() - started_s, 3),
     )
+
+
+async def _choose(
+    platform: Platform, shelf: IndexShelf, index_id: uuid.UUID | None
+) -> tuple[Shelved | None, EncoderName]:
+    """Return the index that was asked for, open, and the encoder that the query is to be made with."""
+    async with platform.db.transaction() as session:
+        if index_id is None:
+            return None, await vectors_service.serving_name(session)
+        index = await get_index(session, index_id)
+        check_ready(index)
+        encoder = await embeddings_repository.get_encoder(session, index)
+    return await shelf.open(index), encoder_name(encoder)
+
+
+async def _rank_living(
+    platform: Platform, query: EmbedQueryResult, k: int
+) -> tuple[list[vectors_repository.ProductMatch], int]:
+    """Rank by the vectors in the database; return also how many there are."""
+    async with platform.db.transaction() as session:
+        encoder = await vectors_repository.find_encoder(session, query.encoder)
+        if encoder is None:
+            return [], 0
+        matches = await vectors_repository.rank_products(session, encoder.id, query.vectors, k)
+        return matches, await vectors_repository.count_embeddings(session, encoder.id)
 
 
 async def _embed(platform: Platform, photo: bytes, encoder: EncoderName) -> EmbedQueryResult:
@@ -84,6 +131,8 @@ async def _describe(
     images = await products_repository.images_by_id(session, [match.image_id for match in matches])
     results = []
     for match in matches:
+        if match.product_id not in products or match.image_id not in images:
+            continue  # deleted in this moment
         product, image = products[match.product_id], images[match.image_id]
         results.append(
             SearchResult(

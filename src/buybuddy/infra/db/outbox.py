@@ -23,7 +23,8 @@ AUDIENCE = "audience_user_id"  # in a payload: the one user whose streams are to
 EVENT_LOCK_ID = 0x62756464_0001
 
 Topic = Literal[
-    "job", "video", "product", "photo", "matching", "dataset", "lock", "presence", "notification", "account", "activity"
+    "job", "video", "product", "photo", "matching", "dataset", "index", "lock", "presence", "notification", "account",
+    "activity",
 ]  # fmt: skip
 EMIT = text("SELECT emit_events(:lock, :channel, CAST(:events AS jsonb))")
 

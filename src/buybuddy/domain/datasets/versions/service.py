@@ -211,12 +211,12 @@ async def open_manifest(
             summary = await write_manifest(db, dataset_id, plan, path)
             yield Manifest(path, name, plan, summary.n_images)
         else:
-            path = await asyncio.to_thread(_fetch, storage, version, path)
+            path = await asyncio.to_thread(fetch_manifest, storage, version, path)
             frozen = SplitPlan(version.train_ratio, version.val_ratio, version.test_ratio, version.seed)
             yield Manifest(path, name, frozen, version.n_images, number)
 
 
-def _fetch(storage: ObjectStorage, version: DatasetVersion, to: Path) -> Path:
+def fetch_manifest(storage: ObjectStorage, version: DatasetVersion, to: Path) -> Path:
     """Return a local file with a version's manifest, as it was frozen. Blocking. Raises: ManifestDamaged."""
     try:
         path = storage.download(version.manifest_key, to)
