@@ -112,9 +112,13 @@ async def test_who_is_cancelled_while_a_repeater_stops_is_cancelled() -> None:
         lambda client: client.datasets.add_products(AN_ID, [AN_ID], lock_token=7),
         lambda client: client.datasets.remove_products(AN_ID, [AN_ID], lock_token=7),
         lambda client: client.datasets.remove_product(AN_ID, AN_ID, lock_token=7),
+        lambda client: client.matching.approve(AN_ID, [AN_ID], lock_token=7),
+        lambda client: client.matching.reject(AN_ID, [AN_ID], lock_token=7),
+        lambda client: client.matching.skip(AN_ID, [AN_ID], lock_token=7),
+        lambda client: client.matching.undo(AN_ID, [AN_ID], lock_token=7),
     ],
 )
-def test_every_edit_of_a_product_or_a_dataset_can_name_its_lock(edit: Callable[[Client], object]) -> None:
+def test_every_edit_and_every_decision_can_name_its_lock(edit: Callable[[Client], object]) -> None:
     tokens: list[str | None] = []
 
     def answer(request: httpx.Request) -> httpx.Response:
@@ -124,3 +128,9 @@ def test_every_edit_of_a_product_or_a_dataset_can_name_its_lock(edit: Callable[[
     with client_of(answer) as client, pytest.raises(Unavailable):
         edit(client)
     assert tokens == ["7"]
+
+
+@pytest.mark.parametrize("given", [{}, {"dataset": AN_ID, "dataset_version": AN_ID}])
+def test_an_index_is_of_a_dataset_or_of_one_of_its_versions(given: dict[str, uuid.UUID]) -> None:
+    with Client("http://nobody.invalid") as client, pytest.raises(ValueError, match="either a dataset"):
+        client.indexes.build("a", **given)

@@ -71,7 +71,7 @@ def _ended(value: Any) -> Any:
 
 def list_methods(thing: object) -> Iterator[Callable[..., Any]]:
     for name, method in inspect.getmembers(thing, callable):
-        if not name.startswith("_") and name not in ("bind", "upload_large"):
+        if not name.startswith("_") and name not in ("bind", "upload_large", "build"):
             yield method
 
 
@@ -111,6 +111,7 @@ def test_every_operation_is_called_and_every_example_is_read(tmp_path: Path) -> 
         job = client.jobs.get(AN_ID)
         bulk = BulkAnswer(bulk_id=AN_ID, n_items=1, done=1, failed=[], job=None)
         things = [client.jobs, client.products, client.videos, client.photos, client.matching, client.datasets,
+                  client.encoders, client.embeddings, client.indexes,
                   client.locks, client.presence, client.notifications, client.auth, client.users, client.api_keys,
                   client.audit]  # fmt: skip
         values: dict[str, Any] = {
@@ -122,12 +123,17 @@ def test_every_operation_is_called_and_every_example_is_read(tmp_path: Path) -> 
             "number": 1, "format": "coco", "to": tmp_path / "out", "name": "a", "username": "a", "password": "b",
             "current": "a", "new": "b", "bulk": bulk, "changes": {"status": "ready"}, "resource_type": "product",
             "page": "/products", "job_type": "training", "max_concurrent": 1,
+            "lock_token": 7, "is_right": True, "encoder": "efficientnet-lite0", "index": AN_ID,
         }  # fmt: skip
         for thing in things:
             for method in list_methods(thing):
                 call(method, values)
         for job_method in (Job.refresh, Job.wait, Job.cancel, Job.retry, Job.logs, Job.children):
             call(job_method.__get__(job), {})
+        with client.matching.lock(AN_ID) as desk:
+            for decide in (desk.approve, desk.reject, desk.skip, desk.undo):
+                assert decide(desk.candidates()).photo_ids
+        assert client.indexes.build("a", dataset=AN_ID).refresh().wait().is_serving
         measured = client.matching.evaluate(file)
         assert measured.wait().result is not None
         measured.refresh()

@@ -648,6 +648,134 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/embeddings/extract": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Extract vectors
+         * @description Embed the pictures of a dataset's products that have no vector yet; each job makes its successor.
+         */
+        post: operations["extractVectors"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/embeddings/indexes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List indexes
+         * @description List published indexes, newest first.
+         */
+        get: operations["listIndexes"];
+        put?: never;
+        /**
+         * Build index
+         * @description Build an index of what the serving encoder has made of a frozen version; images without a vector are listed.
+         */
+        post: operations["buildIndex"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/embeddings/indexes/rollback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Roll back index
+         * @description Have what answered searches before the serving index answer them again.
+         */
+        post: operations["rollBackIndex"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/embeddings/indexes/{index_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get index
+         * @description Return one index.
+         */
+        get: operations["getIndex"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete index
+         * @description Remove an index that neither serves nor is being built, with its files.
+         */
+        delete: operations["deleteIndex"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/embeddings/indexes/{index_id}/activate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Activate index
+         * @description Have an index answer searches from now on; one whose files are damaged is refused, and the old one stays.
+         */
+        post: operations["activateIndex"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/embeddings/jobs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List embedding jobs
+         * @description List the jobs that make vectors and indexes, newest first.
+         */
+        get: operations["listEmbeddingJobs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/events": {
         parameters: {
             query?: never;
@@ -2646,6 +2774,11 @@ export interface components {
         };
         /** Body_searchByPhoto */
         Body_searchByPhoto: {
+            /**
+             * Index
+             * @description A published index; else the one that serves, or the living vectors.
+             */
+            index?: string | null;
             /** Photo */
             photo: string;
         };
@@ -3296,6 +3429,22 @@ export interface components {
             /** Product Ids */
             product_ids?: string[] | null;
         };
+        /** ExtractIn */
+        ExtractIn: {
+            /**
+             * Dataset Id
+             * Format: uuid
+             */
+            dataset_id: string;
+        };
+        /**
+         * ExtractionOut
+         * @description The first job of a chain; none when every picture has a vector already.
+         */
+        ExtractionOut: {
+            /** Jobs */
+            jobs: components["schemas"]["JobOut"][];
+        };
         /**
          * FacetOut
          * @description How many products have a value; null stands for none.
@@ -3526,6 +3675,147 @@ export interface components {
         ImportStarted: {
             job: components["schemas"]["JobOut"];
         };
+        /** IndexEncoder */
+        IndexEncoder: {
+            /** Dim */
+            dim: number;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Name */
+            name: string;
+            /** Preprocessing */
+            preprocessing: string;
+        };
+        /**
+         * IndexIn
+         * @description What to build an index of: one frozen version, or a dataset's newest.
+         */
+        IndexIn: {
+            /**
+             * Dataset Id
+             * @description Its newest frozen version is taken.
+             */
+            dataset_id?: string | null;
+            /** Dataset Version Id */
+            dataset_version_id?: string | null;
+            /**
+             * Kind
+             * @description auto is exact for up to 100,000 vectors, ivf for more.
+             * @default auto
+             * @enum {string}
+             */
+            kind: "auto" | "exact" | "ivf" | "hnsw";
+            /**
+             * Name
+             * @description Unique, whatever the case and the accents.
+             * @example Snacks, spring
+             */
+            name: string;
+        };
+        /**
+         * IndexOut
+         * @description A published index; figures are null until it is built.
+         */
+        IndexOut: {
+            /** Activated At */
+            activated_at: string | null;
+            /** Build S */
+            build_s: number | null;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Created By */
+            created_by: string;
+            /**
+             * Dataset Label
+             * @example Snacks, spring, version 3
+             */
+            dataset_label: string;
+            /** Dataset Version Id */
+            dataset_version_id: string | null;
+            /**
+             * Domains
+             * @description Images of each domain.
+             * @example {
+             *       "synthetic": 400
+             *     }
+             */
+            domains: {
+                [key: string]: number;
+            } | null;
+            encoder: components["schemas"]["IndexEncoder"];
+            /** Error */
+            error: string | null;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Is Serving */
+            is_serving: boolean;
+            /** @description The newest: first one gathers the vectors, then one builds. */
+            job: components["schemas"]["JobOut"] | null;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "auto" | "exact" | "ivf" | "hnsw";
+            /**
+             * Left Out
+             * @description The first hundred of them.
+             */
+            left_out: components["schemas"]["LeftOutImage"][];
+            /**
+             * Left Out Count
+             * @description Images of the version without a vector, or gone by then.
+             */
+            left_out_count: number;
+            /** Name */
+            name: string;
+            /**
+             * Parameters
+             * @example {
+             *       "n_cells": 4096,
+             *       "n_probe": 16
+             *     }
+             */
+            parameters: {
+                [key: string]: number;
+            } | null;
+            /**
+             * Previous Id
+             * @description What a rollback goes back to; null means the living vectors.
+             */
+            previous_id: string | null;
+            /** Product Count */
+            product_count: number;
+            /**
+             * Recall At 10
+             * @description Against exact search, with vectors it did not hold; 1 when exact.
+             */
+            recall_at_10: number | null;
+            /** Recall At 50 */
+            recall_at_50: number | null;
+            /**
+             * Recall Queries
+             * @description How many vectors recall was measured with; 0 when exact.
+             */
+            recall_queries: number | null;
+            /** Size Bytes */
+            size_bytes: number | null;
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "building" | "ready" | "failed";
+            /** Vector Count */
+            vector_count: number;
+        };
         /** JobLimitIn */
         JobLimitIn: {
             /** Max Concurrent */
@@ -3626,6 +3916,19 @@ export interface components {
             jobs: components["schemas"]["JobOut"][];
             /** Skipped */
             skipped: components["schemas"]["SkippedItem"][];
+        };
+        /**
+         * LeftOutImage
+         * @description An image of the frozen version that is not in the index.
+         */
+        LeftOutImage: {
+            /**
+             * Image Id
+             * Format: uuid
+             */
+            image_id: string;
+            /** Reason */
+            reason: string;
         };
         /**
          * LeftOutOut
@@ -4067,6 +4370,24 @@ export interface components {
             is_total_exact: boolean;
             /** Items */
             items: components["schemas"]["ImportRowOut"][];
+            /** Limit */
+            limit: number;
+            /**
+             * Next Cursor
+             * @description Where the list goes on; null at its end.
+             */
+            next_cursor: string | null;
+            /** Page */
+            page: number;
+            /** Total */
+            total: number;
+        };
+        /** Page[IndexOut] */
+        Page_IndexOut_: {
+            /** Is Total Exact */
+            is_total_exact: boolean;
+            /** Items */
+            items: components["schemas"]["IndexOut"][];
             /** Limit */
             limit: number;
             /**
@@ -5141,6 +5462,19 @@ export interface components {
             preprocessing: string;
         };
         /**
+         * SearchIndex
+         * @description The published index that answered.
+         */
+        SearchIndex: {
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Name */
+            name: string;
+        };
+        /**
          * SearchOut
          * @description Products, nearest first; `product_box_xyxy` is where the product was found in the photo, in its pixels.
          */
@@ -5148,6 +5482,8 @@ export interface components {
             /** Barcodes Seen */
             barcodes_seen: string[];
             encoder: components["schemas"]["SearchEncoder"];
+            /** @description null: the living vectors in the database answered. */
+            index: components["schemas"]["SearchIndex"] | null;
             /** N Vectors */
             n_vectors: number;
             /** Product Box Xyxy */
@@ -5210,6 +5546,14 @@ export interface components {
              * @description Why it was refused.
              */
             reason: string | null;
+        };
+        /**
+         * ServingOut
+         * @description What answers searches from now on.
+         */
+        ServingOut: {
+            /** @description null: the living vectors in the database. */
+            index: components["schemas"]["IndexOut"] | null;
         };
         /** SessionsEnded */
         SessionsEnded: {
@@ -10082,6 +10426,1175 @@ export interface operations {
             };
         };
     };
+    extractVectors: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The same request with the same key again is answered alike and done once; 422 for another one.
+                 * @example text
+                 */
+                "idempotency-key"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "dataset_id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10"
+                 *     }
+                 */
+                "application/json": components["schemas"]["ExtractIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "jobs": [
+                     *         {
+                     *           "attempt": 3,
+                     *           "cancel_requested_at": null,
+                     *           "completed_at": "2026-05-04T09:30:00Z",
+                     *           "created_at": "2026-05-04T09:30:00Z",
+                     *           "created_by": "ayse",
+                     *           "current_step": "cutting out frames",
+                     *           "error_code": null,
+                     *           "error_message": null,
+                     *           "executor": "local",
+                     *           "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *           "max_attempts": 3,
+                     *           "metrics": {
+                     *             "seconds": 12.4
+                     *           },
+                     *           "parent_job_id": null,
+                     *           "progress": 40,
+                     *           "remaining_s": 21,
+                     *           "started_at": "2026-05-04T09:30:00Z",
+                     *           "status": "pending",
+                     *           "subject": {
+                     *             "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *             "kind": "product",
+                     *             "label": "Ülker Chocolate biscuit"
+                     *           },
+                     *           "type": "video_processing"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ExtractionOut"];
+                };
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_FOUND */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description CONFLICT */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description PAYLOAD_TOO_LARGE */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description IDEMPOTENCY_KEY_REUSED, VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description QUEUE_FULL */
+            429: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listIndexes: {
+        parameters: {
+            query?: {
+                /**
+                 * @description From 1; pages reach the first 10,000 rows.
+                 * @example 1
+                 */
+                page?: number;
+                /** @example 50 */
+                limit?: number;
+                /** @description `next_cursor` of the page before; `page` is then ignored. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "is_total_exact": true,
+                     *       "items": [
+                     *         {
+                     *           "activated_at": "2026-05-04T09:30:00Z",
+                     *           "build_s": 0.8,
+                     *           "created_at": "2026-05-04T09:30:00Z",
+                     *           "created_by": "ayse",
+                     *           "dataset_label": "Snacks, spring, version 3",
+                     *           "dataset_version_id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *           "domains": {
+                     *             "synthetic": 400
+                     *           },
+                     *           "encoder": {
+                     *             "dim": 3,
+                     *             "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *             "name": "Snacks, spring",
+                     *             "preprocessing": "text"
+                     *           },
+                     *           "error": null,
+                     *           "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *           "is_serving": true,
+                     *           "job": {
+                     *             "attempt": 3,
+                     *             "cancel_requested_at": null,
+                     *             "completed_at": "2026-05-04T09:30:00Z",
+                     *             "created_at": "2026-05-04T09:30:00Z",
+                     *             "created_by": "ayse",
+                     *             "current_step": "cutting out frames",
+                     *             "error_code": null,
+                     *             "error_message": null,
+                     *             "executor": "local",
+                     *             "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *             "max_attempts": 3,
+                     *             "metrics": {
+                     *               "seconds": 12.4
+                     *             },
+                     *             "parent_job_id": null,
+                     *             "progress": 40,
+                     *             "remaining_s": 21,
+                     *             "started_at": "2026-05-04T09:30:00Z",
+                     *             "status": "pending",
+                     *             "subject": {
+                     *               "id": null,
+                     *               "kind": "product",
+                     *               "label": "Ülker Chocolate biscuit"
+                     *             },
+                     *             "type": "video_processing"
+                     *           },
+                     *           "kind": "auto",
+                     *           "left_out": [
+                     *             {
+                     *               "image_id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *               "reason": "It was changed since it was read."
+                     *             }
+                     *           ],
+                     *           "left_out_count": 3,
+                     *           "name": "Snacks, spring",
+                     *           "parameters": {
+                     *             "n_cells": 4096,
+                     *             "n_probe": 16
+                     *           },
+                     *           "previous_id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *           "product_count": 3,
+                     *           "recall_at_10": 0.8,
+                     *           "recall_at_50": 0.8,
+                     *           "recall_queries": 3,
+                     *           "size_bytes": 4182016,
+                     *           "status": "building",
+                     *           "vector_count": 3
+                     *         }
+                     *       ],
+                     *       "limit": 50,
+                     *       "next_cursor": null,
+                     *       "page": 1,
+                     *       "total": 1
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Page_IndexOut_"];
+                };
+            };
+            /** @description BAD_CURSOR, INVALID_INPUT */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    buildIndex: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The same request with the same key again is answered alike and done once; 422 for another one.
+                 * @example text
+                 */
+                "idempotency-key"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "dataset_id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                 *       "dataset_version_id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                 *       "kind": "auto",
+                 *       "name": "Snacks, spring"
+                 *     }
+                 */
+                "application/json": components["schemas"]["IndexIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "activated_at": "2026-05-04T09:30:00Z",
+                     *       "build_s": 0.8,
+                     *       "created_at": "2026-05-04T09:30:00Z",
+                     *       "created_by": "ayse",
+                     *       "dataset_label": "Snacks, spring, version 3",
+                     *       "dataset_version_id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *       "domains": {
+                     *         "synthetic": 400
+                     *       },
+                     *       "encoder": {
+                     *         "dim": 3,
+                     *         "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *         "name": "Snacks, spring",
+                     *         "preprocessing": "text"
+                     *       },
+                     *       "error": null,
+                     *       "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *       "is_serving": true,
+                     *       "job": {
+                     *         "attempt": 3,
+                     *         "cancel_requested_at": null,
+                     *         "completed_at": "2026-05-04T09:30:00Z",
+                     *         "created_at": "2026-05-04T09:30:00Z",
+                     *         "created_by": "ayse",
+                     *         "current_step": "cutting out frames",
+                     *         "error_code": null,
+                     *         "error_message": null,
+                     *         "executor": "local",
+                     *         "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *         "max_attempts": 3,
+                     *         "metrics": {
+                     *           "seconds": 12.4
+                     *         },
+                     *         "parent_job_id": null,
+                     *         "progress": 40,
+                     *         "remaining_s": 21,
+                     *         "started_at": "2026-05-04T09:30:00Z",
+                     *         "status": "pending",
+                     *         "subject": {
+                     *           "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *           "kind": "product",
+                     *           "label": "Ülker Chocolate biscuit"
+                     *         },
+                     *         "type": "video_processing"
+                     *       },
+                     *       "kind": "auto",
+                     *       "left_out": [
+                     *         {
+                     *           "image_id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *           "reason": "It was changed since it was read."
+                     *         }
+                     *       ],
+                     *       "left_out_count": 3,
+                     *       "name": "Snacks, spring",
+                     *       "parameters": {
+                     *         "n_cells": 4096,
+                     *         "n_probe": 16
+                     *       },
+                     *       "previous_id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *       "product_count": 3,
+                     *       "recall_at_10": 0.8,
+                     *       "recall_at_50": 0.8,
+                     *       "recall_queries": 3,
+                     *       "size_bytes": 4182016,
+                     *       "status": "building",
+                     *       "vector_count": 3
+                     *     }
+                     */
+                    "application/json": components["schemas"]["IndexOut"];
+                };
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_FOUND */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NAME_TAKEN, NOT_FROZEN */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description PAYLOAD_TOO_LARGE */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description IDEMPOTENCY_KEY_REUSED, VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description QUEUE_FULL */
+            429: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    rollBackIndex: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "index": {
+                     *         "activated_at": "2026-05-04T09:30:00Z",
+                     *         "build_s": 0.8,
+                     *         "created_at": "2026-05-04T09:30:00Z",
+                     *         "created_by": "ayse",
+                     *         "dataset_label": "Snacks, spring, version 3",
+                     *         "dataset_version_id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *         "domains": {
+                     *           "synthetic": 400
+                     *         },
+                     *         "encoder": {
+                     *           "dim": 3,
+                     *           "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *           "name": "Snacks, spring",
+                     *           "preprocessing": "text"
+                     *         },
+                     *         "error": null,
+                     *         "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *         "is_serving": true,
+                     *         "job": {
+                     *           "attempt": 3,
+                     *           "cancel_requested_at": null,
+                     *           "completed_at": "2026-05-04T09:30:00Z",
+                     *           "created_at": "2026-05-04T09:30:00Z",
+                     *           "created_by": "ayse",
+                     *           "current_step": "cutting out frames",
+                     *           "error_code": null,
+                     *           "error_message": null,
+                     *           "executor": "local",
+                     *           "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *           "max_attempts": 3,
+                     *           "metrics": {
+                     *             "seconds": 12.4
+                     *           },
+                     *           "parent_job_id": null,
+                     *           "progress": 40,
+                     *           "remaining_s": 21,
+                     *           "started_at": "2026-05-04T09:30:00Z",
+                     *           "status": "pending",
+                     *           "subject": {
+                     *             "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *             "kind": "product",
+                     *             "label": "Ülker Chocolate biscuit"
+                     *           },
+                     *           "type": "video_processing"
+                     *         },
+                     *         "kind": "auto",
+                     *         "left_out": [
+                     *           {
+                     *             "image_id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *             "reason": "It was changed since it was read."
+                     *           }
+                     *         ],
+                     *         "left_out_count": 3,
+                     *         "name": "Snacks, spring",
+                     *         "parameters": {
+                     *           "n_cells": 4096,
+                     *           "n_probe": 16
+                     *         },
+                     *         "previous_id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *         "product_count": 3,
+                     *         "recall_at_10": 0.8,
+                     *         "recall_at_50": 0.8,
+                     *         "recall_queries": 3,
+                     *         "size_bytes": 4182016,
+                     *         "status": "building",
+                     *         "vector_count": 3
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ServingOut"];
+                };
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NO_INDEX_SERVES, CONFLICT, INDEX_DAMAGED */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getIndex: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example 0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10 */
+                index_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "activated_at": "2026-05-04T09:30:00Z",
+                     *       "build_s": 0.8,
+                     *       "created_at": "2026-05-04T09:30:00Z",
+                     *       "created_by": "ayse",
+                     *       "dataset_label": "Snacks, spring, version 3",
+                     *       "dataset_version_id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *       "domains": {
+                     *         "synthetic": 400
+                     *       },
+                     *       "encoder": {
+                     *         "dim": 3,
+                     *         "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *         "name": "Snacks, spring",
+                     *         "preprocessing": "text"
+                     *       },
+                     *       "error": null,
+                     *       "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *       "is_serving": true,
+                     *       "job": {
+                     *         "attempt": 3,
+                     *         "cancel_requested_at": null,
+                     *         "completed_at": "2026-05-04T09:30:00Z",
+                     *         "created_at": "2026-05-04T09:30:00Z",
+                     *         "created_by": "ayse",
+                     *         "current_step": "cutting out frames",
+                     *         "error_code": null,
+                     *         "error_message": null,
+                     *         "executor": "local",
+                     *         "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *         "max_attempts": 3,
+                     *         "metrics": {
+                     *           "seconds": 12.4
+                     *         },
+                     *         "parent_job_id": null,
+                     *         "progress": 40,
+                     *         "remaining_s": 21,
+                     *         "started_at": "2026-05-04T09:30:00Z",
+                     *         "status": "pending",
+                     *         "subject": {
+                     *           "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *           "kind": "product",
+                     *           "label": "Ülker Chocolate biscuit"
+                     *         },
+                     *         "type": "video_processing"
+                     *       },
+                     *       "kind": "auto",
+                     *       "left_out": [
+                     *         {
+                     *           "image_id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *           "reason": "It was changed since it was read."
+                     *         }
+                     *       ],
+                     *       "left_out_count": 3,
+                     *       "name": "Snacks, spring",
+                     *       "parameters": {
+                     *         "n_cells": 4096,
+                     *         "n_probe": 16
+                     *       },
+                     *       "previous_id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *       "product_count": 3,
+                     *       "recall_at_10": 0.8,
+                     *       "recall_at_50": 0.8,
+                     *       "recall_queries": 3,
+                     *       "size_bytes": 4182016,
+                     *       "status": "building",
+                     *       "vector_count": 3
+                     *     }
+                     */
+                    "application/json": components["schemas"]["IndexOut"];
+                };
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_FOUND */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deleteIndex: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example 0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10 */
+                index_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_FOUND */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description INDEX_IN_USE */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    activateIndex: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example 0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10 */
+                index_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "activated_at": "2026-05-04T09:30:00Z",
+                     *       "build_s": 0.8,
+                     *       "created_at": "2026-05-04T09:30:00Z",
+                     *       "created_by": "ayse",
+                     *       "dataset_label": "Snacks, spring, version 3",
+                     *       "dataset_version_id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *       "domains": {
+                     *         "synthetic": 400
+                     *       },
+                     *       "encoder": {
+                     *         "dim": 3,
+                     *         "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *         "name": "Snacks, spring",
+                     *         "preprocessing": "text"
+                     *       },
+                     *       "error": null,
+                     *       "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *       "is_serving": true,
+                     *       "job": {
+                     *         "attempt": 3,
+                     *         "cancel_requested_at": null,
+                     *         "completed_at": "2026-05-04T09:30:00Z",
+                     *         "created_at": "2026-05-04T09:30:00Z",
+                     *         "created_by": "ayse",
+                     *         "current_step": "cutting out frames",
+                     *         "error_code": null,
+                     *         "error_message": null,
+                     *         "executor": "local",
+                     *         "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *         "max_attempts": 3,
+                     *         "metrics": {
+                     *           "seconds": 12.4
+                     *         },
+                     *         "parent_job_id": null,
+                     *         "progress": 40,
+                     *         "remaining_s": 21,
+                     *         "started_at": "2026-05-04T09:30:00Z",
+                     *         "status": "pending",
+                     *         "subject": {
+                     *           "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *           "kind": "product",
+                     *           "label": "Ülker Chocolate biscuit"
+                     *         },
+                     *         "type": "video_processing"
+                     *       },
+                     *       "kind": "auto",
+                     *       "left_out": [
+                     *         {
+                     *           "image_id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *           "reason": "It was changed since it was read."
+                     *         }
+                     *       ],
+                     *       "left_out_count": 3,
+                     *       "name": "Snacks, spring",
+                     *       "parameters": {
+                     *         "n_cells": 4096,
+                     *         "n_probe": 16
+                     *       },
+                     *       "previous_id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *       "product_count": 3,
+                     *       "recall_at_10": 0.8,
+                     *       "recall_at_50": 0.8,
+                     *       "recall_queries": 3,
+                     *       "size_bytes": 4182016,
+                     *       "status": "building",
+                     *       "vector_count": 3
+                     *     }
+                     */
+                    "application/json": components["schemas"]["IndexOut"];
+                };
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_FOUND */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description INDEX_NOT_READY, INDEX_OF_OTHER_ENCODER, INDEX_DAMAGED */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listEmbeddingJobs: {
+        parameters: {
+            query?: {
+                /** @example pending */
+                status?: ("pending" | "queued" | "processing" | "completed" | "failed" | "cancelled") | null;
+                /**
+                 * @description From 1; pages reach the first 10,000 rows.
+                 * @example 1
+                 */
+                page?: number;
+                /** @example 50 */
+                limit?: number;
+                /** @description `next_cursor` of the page before; `page` is then ignored. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "is_total_exact": true,
+                     *       "items": [
+                     *         {
+                     *           "attempt": 3,
+                     *           "cancel_requested_at": null,
+                     *           "completed_at": "2026-05-04T09:30:00Z",
+                     *           "created_at": "2026-05-04T09:30:00Z",
+                     *           "created_by": "ayse",
+                     *           "current_step": "cutting out frames",
+                     *           "error_code": null,
+                     *           "error_message": null,
+                     *           "executor": "local",
+                     *           "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *           "max_attempts": 3,
+                     *           "metrics": {
+                     *             "seconds": 12.4
+                     *           },
+                     *           "parent_job_id": null,
+                     *           "progress": 40,
+                     *           "remaining_s": 21,
+                     *           "started_at": "2026-05-04T09:30:00Z",
+                     *           "status": "pending",
+                     *           "subject": {
+                     *             "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *             "kind": "product",
+                     *             "label": "Ülker Chocolate biscuit"
+                     *           },
+                     *           "type": "video_processing"
+                     *         }
+                     *       ],
+                     *       "limit": 50,
+                     *       "next_cursor": null,
+                     *       "page": 1,
+                     *       "total": 1
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Page_JobOut_"];
+                };
+            };
+            /** @description BAD_CURSOR, INVALID_INPUT */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     streamEvents: {
         parameters: {
             query?: {
@@ -10091,7 +11604,7 @@ export interface operations {
                  *       "job"
                  *     ]
                  */
-                topics?: ("job" | "video" | "product" | "photo" | "matching" | "dataset" | "lock" | "presence" | "notification" | "account" | "activity")[] | null;
+                topics?: ("job" | "video" | "product" | "photo" | "matching" | "dataset" | "index" | "lock" | "presence" | "notification" | "account" | "activity")[] | null;
                 /**
                  * @description Like Last-Event-ID, for a new EventSource; the header goes before it.
                  * @example 0
@@ -20420,6 +21933,7 @@ export interface operations {
             content: {
                 /**
                  * @example {
+                 *       "index": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
                  *       "photo": "(the file's bytes)"
                  *     }
                  */
@@ -20442,6 +21956,10 @@ export interface operations {
                      *         "dim": 3,
                      *         "name": "Snacks, spring",
                      *         "preprocessing": "text"
+                     *       },
+                     *       "index": {
+                     *         "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *         "name": "Snacks, spring"
                      *       },
                      *       "n_vectors": 3,
                      *       "product_box_xyxy": [
@@ -20489,6 +22007,24 @@ export interface operations {
             };
             /** @description NOT_ALLOWED */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_FOUND */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description INDEX_NOT_READY, INDEX_OF_OTHER_ENCODER, INDEX_DAMAGED */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -3,9 +3,11 @@
 from buybuddy_sdk._async.bulk import AsyncBulk
 from buybuddy_sdk._async.client import AsyncClient
 from buybuddy_sdk._async.collaboration import AsyncHeldLock
+from buybuddy_sdk._async.desk import AsyncDesk
+from buybuddy_sdk._async.embeddings import AsyncIndex
+from buybuddy_sdk._async.evaluations import AsyncEvaluation
 from buybuddy_sdk._async.imports import AsyncImport
 from buybuddy_sdk._async.jobs import AsyncJob
-from buybuddy_sdk._async.matching import AsyncEvaluation
 from buybuddy_sdk._async.pager import AsyncPager
 from buybuddy_sdk._async.videos import AsyncStarted
 from buybuddy_sdk._files import NamedFile
@@ -15,9 +17,11 @@ from buybuddy_sdk._sse import Event
 from buybuddy_sdk._sync.bulk import Bulk
 from buybuddy_sdk._sync.client import Client
 from buybuddy_sdk._sync.collaboration import HeldLock
+from buybuddy_sdk._sync.desk import Desk
+from buybuddy_sdk._sync.embeddings import Index
+from buybuddy_sdk._sync.evaluations import Evaluation
 from buybuddy_sdk._sync.imports import Import
 from buybuddy_sdk._sync.jobs import Job
-from buybuddy_sdk._sync.matching import Evaluation
 from buybuddy_sdk._sync.pager import Pager
 from buybuddy_sdk._sync.videos import Started
 from buybuddy_sdk._version import VERSION
@@ -49,9 +53,11 @@ __version__ = VERSION
 __all__ = [
     "AsyncBulk",
     "AsyncClient",
+    "AsyncDesk",
     "AsyncEvaluation",
     "AsyncHeldLock",
     "AsyncImport",
+    "AsyncIndex",
     "AsyncJob",
     "AsyncPager",
     "AsyncStarted",
@@ -61,11 +67,13 @@ __all__ = [
     "Conflict",
     "ConnectionFailed",
     "DeadlineExceeded",
+    "Desk",
     "DownloadBroken",
     "Evaluation",
     "Event",
     "HeldLock",
     "Import",
+    "Index",
     "InvalidInput",
     "Job",
     "JobFailed",

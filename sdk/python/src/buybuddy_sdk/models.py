@@ -467,6 +467,10 @@ class EvaluationEncoder(Model):
     preprocessing: str
 
 
+class ExtractIn(Model):
+    dataset_id: UUID
+
+
 class FacetOut(Model):
     """
     How many products have a value; null stands for none.
@@ -588,6 +592,30 @@ class ImportSamples(Model):
     update: list[ImportRowOut]
 
 
+class IndexEncoder(Model):
+    dim: int
+    id: UUID
+    name: str
+    preprocessing: str
+
+
+class IndexIn(Model):
+    """
+    What to build an index of: one frozen version, or a dataset's newest.
+    """
+
+    dataset_id: UUID | None = None
+    """
+    Its newest frozen version is taken.
+    """
+    dataset_version_id: UUID | None = None
+    kind: Literal["auto", "exact", "ivf", "hnsw"] | str | None = None
+    name: str
+    """
+    Unique, whatever the case and the accents.
+    """
+
+
 class JobLimitIn(Model):
     max_concurrent: int
 
@@ -609,6 +637,15 @@ class JobSubject(Model):
     id: UUID | None
     kind: str
     label: str
+
+
+class LeftOutImage(Model):
+    """
+    An image of the frozen version that is not in the index.
+    """
+
+    image_id: UUID
+    reason: str
 
 
 class LeftOutOut(Model):
@@ -1274,6 +1311,15 @@ class SearchEncoder(Model):
     preprocessing: str
 
 
+class SearchIndex(Model):
+    """
+    The published index that answered.
+    """
+
+    id: UUID
+    name: str
+
+
 class SearchResult(Model):
     """
     A product and the image of it that is most like the photo; `similarity` is a cosine.
@@ -1865,6 +1911,10 @@ class SearchOut(Model):
 
     barcodes_seen: list[str]
     encoder: SearchEncoder
+    index: SearchIndex | None
+    """
+    null: the living vectors in the database answered.
+    """
     n_vectors: int
     product_box_xyxy: list[Any] | None
     results: list[SearchResult]
@@ -1942,6 +1992,14 @@ class EvaluationOut(Model):
     result: EvaluationFigures | None
 
 
+class ExtractionOut(Model):
+    """
+    The first job of a chain; none when every picture has a vector already.
+    """
+
+    jobs: list[JobOut]
+
+
 class ImportOut(Model):
     """
     A file and what it would do to the catalogue; `job` is the latest that applies it.
@@ -1969,6 +2027,59 @@ class ImportStarted(Model):
     job: JobOut
 
 
+class IndexOut(Model):
+    """
+    A published index; figures are null until it is built.
+    """
+
+    activated_at: AwareDatetime | None
+    build_s: float | None
+    created_at: AwareDatetime
+    created_by: str
+    dataset_label: str
+    dataset_version_id: UUID | None
+    domains: dict[str, int] | None
+    """
+    Images of each domain.
+    """
+    encoder: IndexEncoder
+    error: str | None
+    id: UUID
+    is_serving: bool
+    job: JobOut | None
+    """
+    The newest: first one gathers the vectors, then one builds.
+    """
+    kind: Literal["auto", "exact", "ivf", "hnsw"] | str
+    left_out: list[LeftOutImage]
+    """
+    The first hundred of them.
+    """
+    left_out_count: int
+    """
+    Images of the version without a vector, or gone by then.
+    """
+    name: str
+    parameters: dict[str, int] | None
+    previous_id: UUID | None
+    """
+    What a rollback goes back to; null means the living vectors.
+    """
+    product_count: int
+    recall_at_10: float | None
+    """
+    Against exact search, with vectors it did not hold; 1 when exact.
+    """
+    recall_at_50: float | None
+    recall_queries: int | None
+    """
+    How many vectors recall was measured with; 0 when exact.
+    """
+    size_bytes: int | None
+    status: Literal["building", "ready", "failed"] | str
+    vector_count: int
+
+
 class LockAnswer(Model):
     """
     Whether the tab that asks holds the lock, and the lock, if anybody does.
@@ -1976,6 +2087,18 @@ class LockAnswer(Model):
 
     acquired: bool
     lock: LockOut | None
+
+
+class PageIndexOut(Model):
+    is_total_exact: bool
+    items: list[IndexOut]
+    limit: int
+    next_cursor: str | None
+    """
+    Where the list goes on; null at its end.
+    """
+    page: int
+    total: int
 
 
 class PagePersonHere(Model):
@@ -2037,6 +2160,17 @@ class ProductOut(Model):
     version: int
     video: VideoOut | None
     visibility_score: int | None
+
+
+class ServingOut(Model):
+    """
+    What answers searches from now on.
+    """
+
+    index: IndexOut | None
+    """
+    null: the living vectors in the database.
+    """
 
 
 class UploadOut(Model):

@@ -14,6 +14,8 @@ from buybuddy_sdk._address import checked_token, checked_url
 from buybuddy_sdk._async.accounts import AsyncApiKeys, AsyncAudit, AsyncAuth, AsyncUsers
 from buybuddy_sdk._async.collaboration import AsyncLocks, AsyncNotifications, AsyncPresence
 from buybuddy_sdk._async.datasets import AsyncDatasets
+from buybuddy_sdk._async.embeddings import AsyncEmbeddings, AsyncIndexes
+from buybuddy_sdk._async.encoders import AsyncEncoders
 from buybuddy_sdk._async.events import AsyncEventStream
 from buybuddy_sdk._async.jobs import AsyncJobs
 from buybuddy_sdk._async.matching import AsyncMatching
@@ -22,6 +24,7 @@ from buybuddy_sdk._async.products import AsyncProducts
 from buybuddy_sdk._async.transport import AsyncTransport, Call
 from buybuddy_sdk._async.videos import AsyncVideos
 from buybuddy_sdk._files import FilePath, Form
+from buybuddy_sdk._page import Ref, id_of
 from buybuddy_sdk._retry import Options
 from buybuddy_sdk._version import VERSION
 from buybuddy_sdk.models import DashboardOut, SearchOut
@@ -73,10 +76,13 @@ class AsyncClient:
         self.jobs = AsyncJobs(transport)
         self.products = AsyncProducts(transport, self.jobs)
         self.videos = AsyncVideos(transport, self.jobs)
-        self.matching = AsyncMatching(transport, self.jobs)
         self.photos = AsyncPhotos(transport)
         self.datasets = AsyncDatasets(transport)
+        self.encoders = AsyncEncoders(transport, self.jobs)
+        self.embeddings = AsyncEmbeddings(transport, self.jobs)
+        self.indexes = AsyncIndexes(transport, self.jobs)
         self.locks = AsyncLocks(transport, self._tab_id)
+        self.matching = AsyncMatching(transport, self.jobs, self.locks)
         self.presence = AsyncPresence(transport, self._tab_id)
         self.notifications = AsyncNotifications(transport)
         self.auth = AsyncAuth(transport)
@@ -118,9 +124,13 @@ class AsyncClient:
         """Close the connections."""
         await self._transport.http.aclose()
 
-    async def search(self, photo: FilePath, k: int = 10) -> SearchOut:
-        """Find the products that a photo shows, nearest first."""
-        form = Form((("photo", Path(photo)),))
+    async def search(self, photo: FilePath, k: int = 10, *, index: Ref | None = None) -> SearchOut:
+        """Find the products that a photo shows, nearest first.
+
+        Args:
+            index: a published one; else the one that serves, or the living vectors.
+        """
+        form = Form((("photo", Path(photo)),), {} if index is None else {"index": id_of(index)})
         call = Call("POST", "/search", params={"k": k}, form=form, is_repeatable=True, silence_s=SEARCH_SILENCE_S)
         return await self._transport.read(SearchOut, call)
 

@@ -1,66 +1,177 @@
-"""How well matching works: measuring it against a truth."""
+"""Matching: which products come next, what may show them, what was decided, and how well that works."""
 
-import time
-from collections.abc import Callable
+import datetime as dt
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
-from pydantic import PrivateAttr
-
-from buybuddy_sdk._async.jobs import AsyncJobs, OnJob
+from buybuddy_sdk._async.collaboration import AsyncLocks
+from buybuddy_sdk._async.desk import AsyncDesk, decide
+from buybuddy_sdk._async.evaluations import AsyncEvaluation
+from buybuddy_sdk._async.jobs import AsyncJobs
 from buybuddy_sdk._async.pager import AsyncPager
+from buybuddy_sdk._async.slots import start_when_free
 from buybuddy_sdk._async.transport import AsyncTransport, Call, new_key
 from buybuddy_sdk._files import FilePath, Form
 from buybuddy_sdk._page import Ref, id_of, in_path
-from buybuddy_sdk._pauses import async_sleep
-from buybuddy_sdk.errors import DeadlineExceeded, QueueFull
-from buybuddy_sdk.models import EvaluationOut, LeftOutOut
+from buybuddy_sdk.models import (
+    AutomationOut,
+    AutomationPreview,
+    CandidateOut,
+    DecidedOut,
+    DecisionOut,
+    MatchAuditOut,
+    MatchingProgress,
+    MatchingSettingsOut,
+    QueueRow,
+    SuggestionOut,
+)
 
 TRUTH_SILENCE_S = 600.0
 
 
-class AsyncEvaluation(EvaluationOut):
-    """A measurement of matching, as it was when it was read last."""
+class AsyncMatching:
+    """`client.matching`; who decides about a product's photos does so under its lock, see `lock`."""
 
-    _transport: AsyncTransport = PrivateAttr()
-    _jobs: AsyncJobs = PrivateAttr()
+    def __init__(self, transport: AsyncTransport, jobs: AsyncJobs, locks: AsyncLocks) -> None:
+        self._transport, self._jobs, self._locks = transport, jobs, locks
 
-    @classmethod
-    def of(cls, transport: AsyncTransport, jobs: AsyncJobs, document: Any) -> Self:
-        """Build a measurement that can be waited for."""
-        found = cls.model_validate(document)
-        found._transport, found._jobs = transport, jobs
-        return found
-
-    async def refresh(self) -> Self:
-        """Return it as it is now."""
-        call = Call("GET", f"/matching/evaluations/{self.id}")
-        return await self._transport.read_as(lambda answer: self.of(self._transport, self._jobs, answer), call)
-
-    async def wait(self, on_progress: OnJob | None = None, *, progress: bool | None = None) -> Self:
-        """Return it once its figures are there. Raises: JobFailed.
+    def queue(
+        self, *, status: str | None = None, barcode: str | None = None, search: str | None = None
+    ) -> AsyncPager[QueueRow]:
+        """Iterate over products, those first whose candidates promise the most matches.
 
         Args:
-            on_progress: hears of every look at a job: one gathers the vectors, the next ranks them.
-            progress: bars on standard error; None shows them on a terminal when nobody else listens.
+            status: of the products; those that need matching without.
+            barcode: a whole one.
+            search: beginnings of words or of any barcode.
         """
-        found = self
-        while found.result is None and found.job is not None:
-            ended = await self._jobs.wait([found.job.id], on_progress=on_progress, progress=progress)
-            ended[0].raise_for_status()
-            found = await found.refresh()
-        return found
+        params = {"status": status, "barcode": barcode, "search": search}
+        return AsyncPager(self._transport, "/matching/queue", QueueRow.model_validate, params)
 
-    def left_out(self) -> AsyncPager[LeftOutOut]:
-        """Iterate over the rows of the truth that take no part."""
-        return AsyncPager(self._transport, f"/matching/evaluations/{self.id}/left-out", LeftOutOut.model_validate, {})
+    async def progress(self) -> MatchingProgress:
+        """Say how many decisions are left, who has made how many, and how long the rest will take."""
+        return await self._transport.get(MatchingProgress, "/matching/progress")
 
+    async def candidates(
+        self,
+        product: Ref,
+        *,
+        threshold: float | None = None,
+        limit: int | None = None,
+        source: str | None = None,
+        captured_since: dt.datetime | None = None,
+        with_skipped: bool = False,
+    ) -> Sequence[CandidateOut]:
+        """List open photos that may show a product, those with its barcode first, then by similarity.
 
-class AsyncMatching:
-    """`client.matching`."""
+        Args:
+            threshold: the least similarity; 0.7 without.
+            limit: at most 200; 50 without.
+        """
+        params = {
+            "threshold": threshold,
+            "limit": limit,
+            "source": source,
+            "captured_since": None if captured_since is None else captured_since.isoformat(),
+            "with_skipped": with_skipped,
+        }
+        call = Call("GET", f"/matching/candidates/{in_path(id_of(product))}", params=params)
+        return await self._transport.read_list(CandidateOut, call)
 
-    def __init__(self, transport: AsyncTransport, jobs: AsyncJobs) -> None:
-        self._transport, self._jobs = transport, jobs
+    async def suggestions(self, photo: Ref, *, limit: int | None = None) -> Sequence[SuggestionOut]:
+        """List products that a photo may show, the most similar first; 5 without a limit, at most 50."""
+        call = Call("GET", f"/matching/suggestions/{in_path(id_of(photo))}", params={"limit": limit})
+        return await self._transport.read_list(SuggestionOut, call)
+
+    async def decisions(self, product: Ref) -> Sequence[DecisionOut]:
+        """List the newest 500 decisions about a product, with who made them."""
+        call = Call("GET", f"/matching/decisions/{in_path(id_of(product))}")
+        return await self._transport.read_list(DecisionOut, call)
+
+    def lock(self, product: Ref, *, threshold: float | None = None) -> AsyncDesk:
+        """Hold a product's matching lock for a block, and decide: `with client.matching.lock(id) as desk:`.
+
+        Args:
+            threshold: the least similarity of the candidates that are shown and decided about; 0.7 without.
+        """
+        return AsyncDesk(self._transport, self._locks, id_of(product), threshold)
+
+    async def approve(
+        self, product: Ref, photos: Iterable[Ref], *, lock_token: int, threshold: float | None = None
+    ) -> DecidedOut:
+        """Make photos real images of a product, all or none. Raises: Conflict (PHOTO_TAKEN), with whose they are."""
+        return await decide(self._transport, "approve", product, photos, lock_token, threshold)
+
+    async def reject(
+        self, product: Ref, photos: Iterable[Ref], *, lock_token: int, threshold: float | None = None
+    ) -> DecidedOut:
+        """Say that photos do not show a product. Raises: Conflict (ALREADY_APPROVED)."""
+        return await decide(self._transport, "reject", product, photos, lock_token, threshold)
+
+    async def skip(
+        self, product: Ref, photos: Iterable[Ref], *, lock_token: int, threshold: float | None = None
+    ) -> DecidedOut:
+        """Leave photos for later. Raises: Conflict (ALREADY_APPROVED)."""
+        return await decide(self._transport, "skip", product, photos, lock_token, threshold)
+
+    async def undo(self, product: Ref, photos: Iterable[Ref], *, lock_token: int) -> DecidedOut:
+        """Take back whatever was decided about photos of a product."""
+        return await decide(self._transport, "undo", product, photos, lock_token, None)
+
+    async def settings(self) -> MatchingSettingsOut:
+        """Return how matching works here."""
+        return await self._transport.get(MatchingSettingsOut, "/matching/settings")
+
+    async def edit_settings(
+        self,
+        *,
+        ready_after: int | None = None,
+        is_automatic: bool | None = None,
+        precision_target: float | None = None,
+        audit_share: float | None = None,
+    ) -> MatchingSettingsOut:
+        """Change what is given, for everybody; automatic approval that is switched on begins at once. For admins.
+
+        Args:
+            ready_after: how many approved photos make a product ready.
+            precision_target: the least share of right ones among automatic approvals.
+            audit_share: the share of automatic approvals that people are asked about.
+        """
+        given = {
+            "ready_after": ready_after,
+            "is_automatic": is_automatic,
+            "precision_target": precision_target,
+            "audit_share": audit_share,
+        }
+        body = {name: value for name, value in given.items() if value is not None}
+        return await self._transport.read(MatchingSettingsOut, Call("PATCH", "/matching/settings", json=body))
+
+    async def automation(self) -> AutomationOut:
+        """Say how good automatic approvals are, by those that people were asked about."""
+        return await self._transport.get(AutomationOut, "/matching/automation")
+
+    async def preview_automation(self, *, precision_target: float | None = None) -> AutomationPreview:
+        """Say how many suggestions would be approved, and how often such were right before; nothing is changed.
+
+        Args:
+            precision_target: the one of the settings without.
+        """
+        body = {} if precision_target is None else {"precision_target": precision_target}
+        call = Call("POST", "/matching/automation/preview", json=body, is_repeatable=True)
+        return await self._transport.read(AutomationPreview, call)
+
+    def audits(self) -> AsyncPager[MatchAuditOut]:
+        """Iterate over automatic approvals that people are asked about, the oldest first."""
+        return AsyncPager(self._transport, "/matching/audits", MatchAuditOut.model_validate, {})
+
+    async def answer_audit(self, product: Ref, photo: Ref, *, is_right: bool) -> AutomationOut:
+        """Say whether an automatic approval was right; a wrong one is taken back and the pair rejected.
+
+        Raises: Conflict when it was answered meanwhile; ResourceLocked while somebody else decides about the product.
+        """
+        body = {"product_id": id_of(product), "photo_id": id_of(photo), "is_right": is_right}
+        return await self._transport.read(AutomationOut, Call("POST", "/matching/audits", json=body))
 
     async def evaluate(
         self,
@@ -90,19 +201,7 @@ class AsyncMatching:
             is_repeatable=True,
             silence_s=TRUTH_SILENCE_S,
         )
-        ends_at_s = time.monotonic() + (wait_for_slot or 0.0)
-        while True:
-            try:
-                return await self._transport.read_as(self._bind, call)
-            except QueueFull as full:
-                pause_s = full.retry_after_s or 2.0
-                if wait_for_slot is None:
-                    raise
-                if time.monotonic() + pause_s > ends_at_s:
-                    raise DeadlineExceeded(f"No slot became free within {wait_for_slot} s.") from full
-                if on_wait is not None:
-                    on_wait(full.detail)
-            await async_sleep(pause_s)
+        return await start_when_free(self._transport, self._bind, call, wait_for_slot, on_wait)
 
     async def evaluation(self, evaluation: Ref) -> AsyncEvaluation:
         """Return a measurement that was begun before."""

@@ -13,10 +13,13 @@ import httpx
 
 from buybuddy_sdk._address import checked_token, checked_url
 from buybuddy_sdk._files import FilePath, Form
+from buybuddy_sdk._page import Ref, id_of
 from buybuddy_sdk._retry import Options
 from buybuddy_sdk._sync.accounts import ApiKeys, Audit, Auth, Users
 from buybuddy_sdk._sync.collaboration import Locks, Notifications, Presence
 from buybuddy_sdk._sync.datasets import Datasets
+from buybuddy_sdk._sync.embeddings import Embeddings, Indexes
+from buybuddy_sdk._sync.encoders import Encoders
 from buybuddy_sdk._sync.events import EventStream
 from buybuddy_sdk._sync.jobs import Jobs
 from buybuddy_sdk._sync.matching import Matching
@@ -74,10 +77,13 @@ class Client:
         self.jobs = Jobs(transport)
         self.products = Products(transport, self.jobs)
         self.videos = Videos(transport, self.jobs)
-        self.matching = Matching(transport, self.jobs)
         self.photos = Photos(transport)
         self.datasets = Datasets(transport)
+        self.encoders = Encoders(transport, self.jobs)
+        self.embeddings = Embeddings(transport, self.jobs)
+        self.indexes = Indexes(transport, self.jobs)
         self.locks = Locks(transport, self._tab_id)
+        self.matching = Matching(transport, self.jobs, self.locks)
         self.presence = Presence(transport, self._tab_id)
         self.notifications = Notifications(transport)
         self.auth = Auth(transport)
@@ -117,9 +123,13 @@ class Client:
         """Close the connections."""
         self._transport.http.close()
 
-    def search(self, photo: FilePath, k: int = 10) -> SearchOut:
-        """Find the products that a photo shows, nearest first."""
-        form = Form((("photo", Path(photo)),))
+    def search(self, photo: FilePath, k: int = 10, *, index: Ref | None = None) -> SearchOut:
+        """Find the products that a photo shows, nearest first.
+
+        Args:
+            index: a published one; else the one that serves, or the living vectors.
+        """
+        form = Form((("photo", Path(photo)),), {} if index is None else {"index": id_of(index)})
         call = Call("POST", "/search", params={"k": k}, form=form, is_repeatable=True, silence_s=SEARCH_SILENCE_S)
         return self._transport.read(SearchOut, call)
 

@@ -1,7 +1,6 @@
 # Generated from _async/videos.py by scripts/generate.py, not to be edited.
 """Videos: sending them, having them processed."""
 
-import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,12 +8,12 @@ from typing import Any
 
 from buybuddy_sdk._files import FilePath, Form
 from buybuddy_sdk._page import Ref, id_of, in_path
-from buybuddy_sdk._pauses import sleep
 from buybuddy_sdk._sync.jobs import Job, Jobs
 from buybuddy_sdk._sync.pager import Pager
+from buybuddy_sdk._sync.slots import start_when_free
 from buybuddy_sdk._sync.transport import Call, Transport, new_key
 from buybuddy_sdk._sync.uploads import send_in_pieces
-from buybuddy_sdk.errors import DeadlineExceeded, QueueFull, ServerError
+from buybuddy_sdk.errors import ServerError
 from buybuddy_sdk.models import SkippedItem, UploadOut, VideoOut, VideoQueueOut
 
 UPLOAD_SILENCE_S = 3600.0
@@ -78,19 +77,7 @@ class Videos:
         body = {"video_ids": [id_of(video) for video in videos]}
         headers = {"Idempotency-Key": idempotency_key or new_key()}
         call = Call("POST", "/videos/process", json=body, headers=headers, is_repeatable=True)
-        ends_at_s = time.monotonic() + (wait_for_slot or 0.0)
-        while True:
-            try:
-                return self._transport.read_as(self._started, call)
-            except QueueFull as full:
-                pause_s = full.retry_after_s or 2.0
-                if wait_for_slot is None:
-                    raise
-                if time.monotonic() + pause_s > ends_at_s:
-                    raise DeadlineExceeded(f"No slot became free within {wait_for_slot} s.") from full
-                if on_wait is not None:
-                    on_wait(full.detail)
-            sleep(pause_s)
+        return start_when_free(self._transport, self._started, call, wait_for_slot, on_wait)
 
     def retry(self, video: Ref) -> Started:
         """Process one video again; its old frames stay until the new run has succeeded."""

@@ -1,0 +1,67 @@
+"""Deciding which photos show a product, under its matching lock."""
+
+from collections.abc import Iterable, Sequence
+
+from buybuddy_sdk._async.collaboration import AsyncHeldLock, AsyncLocks
+from buybuddy_sdk._async.transport import AsyncTransport, Call
+from buybuddy_sdk._page import Ref, id_of, in_path, under_lock
+from buybuddy_sdk.models import CandidateOut, DecidedOut
+
+
+class AsyncDesk(AsyncHeldLock):
+    """The matching lock of a product, which renews itself while its block runs, and what is decided under it.
+
+    Entering raises ResourceLocked when somebody else has it. Near-duplicates are decided together. Every decision
+    raises LockLost once the lock is held no longer, and then nothing is written.
+    """
+
+    def __init__(
+        self, transport: AsyncTransport, locks: AsyncLocks, product_id: str, threshold: float | None = None
+    ) -> None:
+        super().__init__(locks, "matching", product_id)
+        self._transport, self._product_id, self._threshold = transport, product_id, threshold
+
+    async def candidates(self, *, limit: int | None = None, with_skipped: bool = False) -> Sequence[CandidateOut]:
+        """List open photos that may show the product, as they are now; what was decided is not among them."""
+        params = {"threshold": self._threshold, "limit": limit, "with_skipped": with_skipped}
+        call = Call("GET", f"/matching/candidates/{in_path(self._product_id)}", params=params)
+        return await self._transport.read_list(CandidateOut, call)
+
+    async def approve(self, photos: Iterable[Ref]) -> DecidedOut:
+        """Make photos real images of the product, all or none. Raises: Conflict (PHOTO_TAKEN), with whose they are."""
+        return await self._decide("approve", photos)
+
+    async def reject(self, photos: Iterable[Ref]) -> DecidedOut:
+        """Say that photos do not show the product; they never come up for it again."""
+        return await self._decide("reject", photos)
+
+    async def skip(self, photos: Iterable[Ref]) -> DecidedOut:
+        """Leave photos for later; they come up again only when skipped ones are asked for."""
+        return await self._decide("skip", photos)
+
+    async def undo(self, photos: Iterable[Ref]) -> DecidedOut:
+        """Take back whatever was decided about photos of the product."""
+        return await self._decide("undo", photos)
+
+    async def _decide(self, what: str, photos: Iterable[Ref]) -> DecidedOut:
+        return await decide(self._transport, what, self._product_id, photos, self.token, self._threshold)
+
+
+async def decide(
+    transport: AsyncTransport,
+    what: str,
+    product: Ref,
+    photos: Iterable[Ref],
+    lock_token: int,
+    threshold: float | None,
+) -> DecidedOut:
+    """Send one decision. The token keeps a late try from undoing what somebody else has decided since.
+
+    Args:
+        what: approve, reject, skip or undo.
+    """
+    body: dict[str, object] = {"product_id": id_of(product), "candidate_ids": [id_of(photo) for photo in photos]}
+    if threshold is not None:
+        body["threshold"] = threshold
+    call = Call("POST", f"/matching/{what}", json=body, headers=under_lock(lock_token), is_repeatable=True)
+    return await transport.read(DecidedOut, call)
