@@ -38,13 +38,13 @@ class Pool:
         """Return the centre of each product: (n_products, dim) float32 unit rows."""
         chooser = np.random.default_rng(self.seed)
         n_categories = -(-self.n_products // PRODUCTS_PER_CATEGORY)
-        categories = _unit(chooser.standard_normal((n_categories, self.dim), dtype=np.float32))
-        own = _unit(chooser.standard_normal((self.n_products, self.dim), dtype=np.float32))
+        categories = unit_rows(chooser.standard_normal((n_categories, self.dim), dtype=np.float32))
+        own = unit_rows(chooser.standard_normal((self.n_products, self.dim), dtype=np.float32))
         mixed = (
             CATEGORY_SHARE * categories[np.arange(self.n_products) % n_categories]
             + (1 - CATEGORY_SHARE**2) ** 0.5 * own
         )
-        return _unit(mixed)
+        return unit_rows(mixed)
 
     def photos(self, centres: FloatArray) -> Iterator[FloatArray]:
         """Yield the vectors in blocks of (BLOCK, dim) float32 unit rows; photo i is of product i % n_products."""
@@ -56,9 +56,10 @@ class Pool:
 
 def around(centres: FloatArray, noise: float, chooser: np.random.Generator) -> FloatArray:
     """Return a unit row near each centre, `noise` of it another direction: (n, dim) float32."""
-    other = _unit(chooser.standard_normal(centres.shape, dtype=np.float32))
-    return _unit(centres + np.float32(noise) * other)
+    other = unit_rows(chooser.standard_normal(centres.shape, dtype=np.float32))
+    return unit_rows(centres + np.float32(noise) * other)
 
 
-def _unit(rows: FloatArray) -> FloatArray:
+def unit_rows(rows: FloatArray) -> FloatArray:
+    """Return rows of length 1."""
     return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), dtype=np.float32)

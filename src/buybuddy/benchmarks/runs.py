@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from buybuddy.benchmarks import candidates, catalogue, edits, export, ingest, jobs, live, locks, retrieval, video
+from buybuddy.benchmarks import candidates, catalogue, edits, export, index, ingest, jobs, live, locks, retrieval, video
 from buybuddy.benchmarks.pool import Pool
 from buybuddy.benchmarks.report import BenchmarkReport
 from buybuddy.benchmarks.seed import CatalogueSize
@@ -20,11 +20,13 @@ class Run:
         is_short: for a quick look, as in CI.
         catalogue: a home whose catalogue `api` measures, or whose pool `candidates` does; filled when it is empty, and
             kept; in `scratch` when None.
+        n_vectors: of the index that `index` measures; a million when None.
     """
 
     scratch: Path
     is_short: bool = False
     catalogue: Path | None = None
+    n_vectors: int | None = None
 
 
 Benchmark = Callable[[Run], list[BenchmarkReport]]
@@ -72,6 +74,12 @@ def _candidates(run: Run) -> list[BenchmarkReport]:
     return candidates.run(run.catalogue or run.scratch, pool=pool, n_asked=20 if run.is_short else 100)
 
 
+def _index(run: Run) -> list[BenchmarkReport]:
+    n_vectors = run.n_vectors or (50_000 if run.is_short else 1_000_000)
+    size = index.Size(n_vectors, n_exact=20_000) if run.is_short else index.Size(n_vectors)
+    return index.run(run.scratch, size)
+
+
 def _export(run: Run) -> list[BenchmarkReport]:
     if run.is_short:
         return export.run(run.scratch, n_images=1_000, n_products=5_000)
@@ -92,6 +100,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "api": _api,
     "catalogue": _catalogue,
     "candidates": _candidates,
+    "index": _index,
     "export": _export,
     "queue": _queue,
 }

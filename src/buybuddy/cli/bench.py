@@ -14,7 +14,7 @@ from buybuddy.cli.environment import read_settings
 from buybuddy.cli.output import JsonOption, err, print_json
 from buybuddy.cli.tables import print_table
 
-NAMES = ("video", "retrieval", "ingest", "api", "catalogue", "candidates", "export", "queue")
+NAMES = ("video", "retrieval", "ingest", "api", "catalogue", "candidates", "index", "export", "queue")
 # Named, not imported: what a benchmark loads would slow every other command down.
 RUNS, RUN = "buybuddy.benchmarks.runs:BENCHMARKS", "buybuddy.benchmarks.runs:Run"
 
@@ -26,6 +26,9 @@ def bench(
         Path | None,
         typer.Option(help="A home whose catalogue or pool is measured; filled when it is empty, and kept."),
     ] = None,
+    n_vectors: Annotated[
+        int | None, typer.Option("--vectors", min=1_000, help="How many `index` measures; a million without it.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Measure one part of the platform against the plain way of doing it, in the same run."""
@@ -33,8 +36,8 @@ def bench(
         raise typer.BadParameter(f"there is no benchmark {name}; there are {', '.join(NAMES)}", param_hint="NAME")
     read_settings()  # says what is wrong with them before anything is measured
     with tempfile.TemporaryDirectory(prefix="buybuddy-bench-") as scratch, err.status(f"measuring {name} ..."):
-        make_run = pkgutil.resolve_name(RUN)
-        reports: list[BenchmarkReport] = pkgutil.resolve_name(RUNS)[name](make_run(Path(scratch), is_short, catalogue))
+        wanted = pkgutil.resolve_name(RUN)(Path(scratch), is_short, catalogue, n_vectors)
+        reports: list[BenchmarkReport] = pkgutil.resolve_name(RUNS)[name](wanted)
     if not reports:
         err.print("Nothing was measured: its data is not here (BUYBUDDY_SHARED_DATA).")
         raise typer.Exit(1)

@@ -16,6 +16,7 @@ from buybuddy.cli import (
     encoders,
     exports,
     imports,
+    index,
     matching,
     photos,
     products,
@@ -49,6 +50,7 @@ products.app.command("import")(imports.import_products)
 app.add_typer(photos.app, name="photos", help="Take photos from stores in, and look at the pool.")
 app.add_typer(matching.app, name="matching", help="See what to match next, and how well photos find products.")
 app.add_typer(encoders.app, name="encoders", help="Fill in another encoder's vectors, and have it serve.")
+app.add_typer(index.app, name="index", help="Build indexes of frozen datasets, and have one answer searches.")
 app.add_typer(datasets.app, name="datasets", help="Choose, freeze and export training sets.")
 
 

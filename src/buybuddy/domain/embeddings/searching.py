@@ -26,11 +26,12 @@ async def rank_products(
     queries = np.asarray(vectors, dtype=np.float32)
     n_images = k * IMAGES_PER_PRODUCT
     while True:
-        hits = shelved.index.hits(await server.search(queries, n_images, shelved.index))
+        found = await server.search(queries, n_images, shelved.index)
+        hits = shelved.index.hits(found)
         async with db.transaction() as session:
             product_of = await repository.products_of(session, [hit.image_id for hit in hits])
         present = [hit._replace(product_id=product_of[hit.image_id]) for hit in hits if hit.image_id in product_of]
         best = best_of_products(present, k)
-        if len(best) == k or n_images >= min(MOST_IMAGES, shelved.index.facts.n_vectors):
+        if len(best) == k or found.is_all or n_images >= min(MOST_IMAGES, shelved.index.facts.n_vectors):
             return [ProductMatch(hit.product_id, hit.image_id, hit.similarity) for hit in best]
         n_images *= 4

@@ -22,7 +22,9 @@ FloatArray = npt.NDArray[np.float32]
 IntArray = npt.NDArray[np.int64]
 
 EXACT_UP_TO = 100_000
-TARGET_RECALL_AT_10 = 0.985  # the mark is 0.98; other queries than those measured with find a little less
+# The mark is 0.98 of ten; other queries than those measured with find a little less. Fifty, since a ranking of products
+# needs more images than it shows products.
+TARGET_RECALL_AT_10, TARGET_RECALL_AT_50 = 0.985, 0.95
 HELD_OUT_AT_MOST, HELD_OUT_SHARE = 1_000, 0.05
 BLOCK = 20_000  # rows added at once
 HNSW_BLOCK = 2_000  # slower, and it is to stop within seconds
@@ -191,7 +193,7 @@ class _Approximate:
             )
             found = index.search(queries, exact.shape[1], params=parameters)[1]
             recalls = recall(found, exact, 10), recall(found, exact, N_COMPARED)
-            if recalls[0] >= TARGET_RECALL_AT_10:
+            if recalls[0] >= TARGET_RECALL_AT_10 and recalls[1] >= TARGET_RECALL_AT_50:
                 return effort, recalls
         return efforts[-1], recalls
 

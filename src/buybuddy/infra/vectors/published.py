@@ -28,6 +28,11 @@ class Found(NamedTuple):
     rows: IntArray
     similarities: FloatArray
 
+    @property
+    def is_all(self) -> bool:
+        """Whether every query has found fewer than it asked for, so that asking for more would find nothing else."""
+        return bool((self.rows[:, -1] == NOT_FOUND).all())
+
 
 class Hit(NamedTuple):
     """An image that was found; `similarity` is its best over the query's vectors."""

@@ -94,8 +94,9 @@ class IndexServer:
         index = self._chosen(index)
         n_images = k * IMAGES_PER_PRODUCT
         while True:
-            best = best_of_products(index.hits(await self.search(queries, n_images, index)), k)
-            if len(best) == k or n_images >= min(MOST_IMAGES, index.facts.n_vectors):
+            found = await self.search(queries, n_images, index)
+            best = best_of_products(index.hits(found), k)
+            if len(best) == k or found.is_all or n_images >= min(MOST_IMAGES, index.facts.n_vectors):
                 return best
             n_images *= 4
 
