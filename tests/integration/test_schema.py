@@ -5,7 +5,6 @@ from sqlalchemy import create_engine
 from sqlalchemy.engine import make_url
 
 import buybuddy.api
-import buybuddy.domain.matching.tables  # noqa: F401 - until its routes are among the API's
 from buybuddy.infra.db import Base
 from buybuddy.infra.db.migrate import alembic_config, current_revision, head_revision, upgrade_schema
 
