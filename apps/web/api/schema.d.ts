@@ -10762,8 +10762,6 @@ export interface operations {
                 /**
                  * @example {
                  *       "dataset_id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
-                 *       "dataset_version_id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
-                 *       "kind": "auto",
                  *       "name": "Snacks, spring"
                  *     }
                  */

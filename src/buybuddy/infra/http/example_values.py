@@ -108,6 +108,7 @@ BY_MODEL: dict[str, object] = {
     "ProductEdit": {"version": 3, "brand_name": "Ülker", "status": "ready"},
     "UserEdit": {"version": 3, "role": "operator"},
     "ApiKeyIn": {"name": "nightly export", "expires_in_days": 90, "role": "viewer", "scopes": ["products"]},
+    "IndexIn": {"name": "Snacks, spring", "dataset_id": AN_ID},
     "UserIn": {"username": "ayse", "email": "ayse@example.com", "role": "operator"},
     "Ratios": {"train": 0.8, "val": 0.1, "test": 0.1},
 }
