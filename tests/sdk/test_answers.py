@@ -3,6 +3,7 @@
 import asyncio
 import uuid
 from collections.abc import Callable
+from typing import Any
 
 import httpx
 import pytest
@@ -131,6 +132,6 @@ def test_every_edit_and_every_decision_can_name_its_lock(edit: Callable[[Client]
 
 
 @pytest.mark.parametrize("given", [{}, {"dataset": AN_ID, "dataset_version": AN_ID}])
-def test_an_index_is_of_a_dataset_or_of_one_of_its_versions(given: dict[str, uuid.UUID]) -> None:
+def test_an_index_is_of_a_dataset_or_of_one_of_its_versions(given: dict[str, Any]) -> None:
     with Client("http://nobody.invalid") as client, pytest.raises(ValueError, match="either a dataset"):
         client.indexes.build("a", **given)
