@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from buybuddy.samples.catalogue import list_sample_products
 from buybuddy.samples.clip import write_sample_clip
@@ -18,7 +19,11 @@ def test_the_code_in_the_documentation_runs(platform: RunningPlatform, tmp_path:
     text = DOCUMENT.read_text(encoding="utf-8")
     clip = tmp_path / "clip.mp4"
     write_sample_clip(list_sample_products(1)[0], clip, seed=4711, duration_s=3.0)
-    names: dict[str, object] = {"url": platform.url, "api_key": platform.key, "folder": tmp_path, "clip": clip}
+    photo = tmp_path / "photo.png"
+    Image.effect_noise((320, 240), 90).save(photo)
+    names: dict[str, object] = {
+        "url": platform.url, "api_key": platform.key, "folder": tmp_path, "clip": clip, "photo": photo,
+    }  # fmt: skip
     blocks = list(BLOCK.finditer(text))
     assert len(blocks) > 10
     for block in blocks:

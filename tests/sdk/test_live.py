@@ -3,6 +3,7 @@
 import asyncio
 import csv
 import hashlib
+import time
 import uuid
 import zipfile
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from PIL import Image
 
 from buybuddy.samples.catalogue import list_sample_products
 from buybuddy.samples.clip import write_sample_clip
@@ -170,6 +172,61 @@ def test_a_lock_is_held_renewed_and_given_back(client: Client, platform: Running
             with pytest.raises(LockLost):
                 _ = held.lock
     assert client.locks.get("product", product) is None
+    client.products.delete(product)
+
+
+def test_photos_are_decided_about_under_the_matching_lock(
+    client: Client, platform: RunningPlatform, tmp_path: Path
+) -> None:
+    code, brand = f"7{uuid.uuid4().int % 10**11:011d}", a_word()
+    product = client.products.create(brand_name=brand, barcodes=[code], status="needs_matching")
+    file = tmp_path / f"{brand}.png"
+    Image.effect_noise((320, 240), 90).save(file)
+    taken = client.photos.add(file, rows=[{"name": file.name, "barcode": code}])
+    photo = client.photos.list(photo_import=taken.import_id).first()
+    assert photo is not None
+    ends_at_s = time.monotonic() + 120
+    while client.photos.get(photo).read_at is None and time.monotonic() < ends_at_s:
+        time.sleep(0.2)
+
+    with client.matching.lock(product, threshold=0.9) as desk:
+        cards = desk.candidates()
+        assert [card.id for card in cards] == [photo.id] and cards[0].barcode == code
+        with Client(platform.url, platform.key) as other:
+            with pytest.raises(ResourceLocked), other.matching.lock(product):
+                pass
+            with pytest.raises(Conflict):
+                other.matching.reject(product, cards, lock_token=desk.token + 1)
+        assert desk.approve(cards).photo_ids == [photo.id]
+        assert photo.id not in {card.id for card in desk.candidates()}
+        assert desk.approve(cards).photo_ids == [], "it is one already"
+        with pytest.raises(Conflict) as own:
+            desk.reject(cards)
+        assert own.value.code == "ALREADY_APPROVED"
+        [decided] = client.matching.decisions(product)
+        assert (decided.photo_id, decided.decision, decided.by) == (photo.id, "approved", platform.username)
+        desk.undo(cards)
+        assert desk.skip(cards).real_count == 0
+        assert [card.decision for card in desk.candidates(with_skipped=True)] == ["skipped"]
+        desk.reject(cards)
+        assert client.matching.candidates(product, with_skipped=True) == []
+    with pytest.raises(LockLost):
+        desk.undo(cards)
+    assert client.locks.get("matching", product) is None
+    with client.matching.lock(product) as desk:
+        client.locks.take_away("matching", product)
+        with pytest.raises(LockLost, match="has ended"):
+            desk.undo([photo])
+    client.matching.suggestions(photo, limit=3)
+    assert brand in {row.brand_name for row in client.matching.queue(search=brand)}
+    assert client.matching.progress().decisions_total >= 1
+    before = client.matching.settings()
+    assert client.matching.edit_settings(ready_after=before.ready_after + 1).ready_after == before.ready_after + 1
+    assert client.matching.edit_settings(ready_after=before.ready_after) == before
+    assert client.matching.preview_automation(precision_target=0.99).would_approve == 0
+    assert not client.matching.automation().is_automatic and client.matching.audits().to_list() == []
+    with pytest.raises(NotFound):
+        client.matching.answer_audit(product, photo, is_right=True)
     client.products.delete(product)
 
 

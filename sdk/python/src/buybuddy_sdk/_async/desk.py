@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from buybuddy_sdk._async.collaboration import AsyncHeldLock, AsyncLocks
 from buybuddy_sdk._async.transport import AsyncTransport, Call
 from buybuddy_sdk._page import Ref, id_of, in_path, under_lock
+from buybuddy_sdk.errors import Conflict, LockLost
 from buybuddy_sdk.models import CandidateOut, DecidedOut
 
 
@@ -44,7 +45,12 @@ class AsyncDesk(AsyncHeldLock):
         return await self._decide("undo", photos)
 
     async def _decide(self, what: str, photos: Iterable[Ref]) -> DecidedOut:
-        return await decide(self._transport, what, self._product_id, photos, self.token, self._threshold)
+        try:
+            return await decide(self._transport, what, self._product_id, photos, self.token, self._threshold)
+        except Conflict as conflict:
+            if conflict.code != "LOCK_LOST":
+                raise
+            raise LockLost(conflict.detail, code=conflict.code, problem=conflict.problem) from conflict
 
 
 async def decide(

@@ -60,6 +60,8 @@ class HeldLock:
                 raise
             # What went wrong in the block matters more; a lock that is not given back runs out by itself.
             error.add_note(f"The lock was not given back: {failure.detail}")
+        finally:
+            self._lock = None
 
     def _renew(self) -> None:
         token = self._lock.token if self._lock is not None else None

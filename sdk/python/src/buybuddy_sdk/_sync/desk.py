@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from buybuddy_sdk._page import Ref, id_of, in_path, under_lock
 from buybuddy_sdk._sync.collaboration import HeldLock, Locks
 from buybuddy_sdk._sync.transport import Call, Transport
+from buybuddy_sdk.errors import Conflict, LockLost
 from buybuddy_sdk.models import CandidateOut, DecidedOut
 
 
@@ -43,7 +44,12 @@ class Desk(HeldLock):
         return self._decide("undo", photos)
 
     def _decide(self, what: str, photos: Iterable[Ref]) -> DecidedOut:
-        return decide(self._transport, what, self._product_id, photos, self.token, self._threshold)
+        try:
+            return decide(self._transport, what, self._product_id, photos, self.token, self._threshold)
+        except Conflict as conflict:
+            if conflict.code != "LOCK_LOST":
+                raise
+            raise LockLost(conflict.detail, code=conflict.code, problem=conflict.problem) from conflict
 
 
 def decide(
