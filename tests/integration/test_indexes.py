@@ -17,8 +17,9 @@ from buybuddy.domain.datasets.rules import SplitPlan
 from buybuddy.domain.datasets.schemas import ProductChoice
 from buybuddy.domain.datasets.tables import DatasetVersion
 from buybuddy.domain.datasets.versions import service as versions
-from buybuddy.domain.embeddings import activation, gathering, repository, searching, service
+from buybuddy.domain.embeddings import activation, extraction, gathering, repository, searching, service
 from buybuddy.domain.embeddings.activation import NotReady, NoWayBack
+from buybuddy.domain.embeddings.repository import Place
 from buybuddy.domain.embeddings.service import IndexInUse, Kind, NameTaken, NotFrozen, Wish
 from buybuddy.domain.embeddings.shelf import IndexShelf
 from buybuddy.domain.embeddings.tables import EmbeddingIndex
@@ -247,6 +248,29 @@ async def test_what_cannot_be_built_is_refused_or_fails_with_its_reason(shop: Sh
     async with shop.jobs.db.transaction() as session:
         await service.remove_index(session, index.id, SOMEBODY)
     assert await shop.begin("May", key="1") == await shop.begin("May", key="1")
+
+
+@pytest.mark.parametrize(("look_at", "at_most"), [(2, 1), (2, 3), (3, 100), (100, 2)])
+async def test_each_picture_without_a_vector_is_looked_up_once(shop: Shop, look_at: int, at_most: int) -> None:
+    missing: set[uuid.UUID] = set()
+    for seed in range(7):
+        images = await shop.product(4, seed=seed, n_with_vector=seed % 5)
+        missing |= set(images[seed % 5 :])
+    augmented = {"photo": None, "type": "augmented", "source": "augmentation"}
+    await shop.jobs.sql(IMAGE, product=shop.products[images[0]], ids=[new_id()], **augmented)
+    found: list[uuid.UUID] = []
+    place: Place | None = extraction.BEGINNING
+    async with shop.jobs.db.transaction() as session:
+        for _ in range(100):
+            assert place is not None
+            pictures, place = await repository.next_missing(
+                session, shop.dataset, shop.encoder, place, look_at, at_most
+            )
+            found += [picture.id for picture in pictures]
+            if place is None:
+                break
+    assert place is None
+    assert len(found) == len(set(found)) and set(found) == missing
 
 
 async def test_exactly_one_index_serves_whatever_is_asked_at_the_same_moment(shop: Shop) -> None:

@@ -33,11 +33,11 @@ _VECTORS_OF = text("""
 """)
 # In the order of the products' ids, of which the next few are looked at: what a dataset has is never sorted whole.
 _NEXT_MISSING = text("""
-    WITH some AS MATERIALIZED (
+    WITH looked_at AS MATERIALIZED (
         SELECT product_id FROM dataset_products
         WHERE dataset_id = :dataset AND product_id >= :product ORDER BY product_id LIMIT :look_at)
     SELECT i.product_id, i.id, i.storage_key, i.matte_key
-    FROM some JOIN product_images i ON i.product_id = some.product_id
+    FROM looked_at l JOIN product_images i ON i.product_id = l.product_id
     WHERE i.source <> 'matching' AND i.image_type <> 'augmented' AND (i.product_id, i.id) > (:product, :image)
         AND NOT EXISTS (SELECT FROM image_embeddings e WHERE e.encoder_id = :encoder AND e.image_id = i.id)
     ORDER BY i.product_id, i.id LIMIT :n
