@@ -16,10 +16,10 @@ import structlog
 
 from buybuddy.domain.embeddings import repository
 from buybuddy.domain.embeddings.tables import EmbeddingIndex
-from buybuddy.errors import BuybuddyError, NotFound
+from buybuddy.errors import BuybuddyError, NotFound, StorageFull, Unavailable
 from buybuddy.infra.db import Database
 from buybuddy.infra.db.event_feed import EventFeed
-from buybuddy.infra.storage import ObjectStorage
+from buybuddy.infra.storage import ObjectStorage, is_full
 from buybuddy.infra.vectors import IndexDamaged, IndexFacts
 from buybuddy.infra.vectors.facts import FILE_NAMES
 from buybuddy.infra.vectors.published import PublishedIndex
@@ -144,9 +144,10 @@ class IndexShelf:
             except IndexDamaged as damage:
                 log.warning("index.copied_again", index=str(index_id), detail=damage.detail)
                 shutil.rmtree(copy, ignore_errors=True)
-        self._folder.mkdir(parents=True, exist_ok=True)
-        half = Path(tempfile.mkdtemp(prefix=HALF_COPIED, dir=self._folder))
+        half: Path | None = None
         try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            half = Path(tempfile.mkdtemp(prefix=HALF_COPIED, dir=self._folder))
             for name in FILE_NAMES:
                 found = self._storage.download(f"{prefix}{name}", half / name)
                 if found != half / name:
@@ -157,8 +158,12 @@ class IndexShelf:
             return index
         except NotFound as error:
             raise IndexDamaged(f"A file of the index is missing: {error.detail} Build it anew.") from error
+        except OSError as error:
+            kind = StorageFull if is_full(error) else Unavailable
+            raise kind(f"The index could not be copied to this machine: {error.strerror}.") from error
         finally:
-            shutil.rmtree(half, ignore_errors=True)
+            if half is not None:
+                shutil.rmtree(half, ignore_errors=True)
 
     def _tidy(self, needed: set[str]) -> None:
         """Remove copies that nobody needs; who has one open goes on with it. Blocking."""
