@@ -38,7 +38,7 @@ from tests.integration.conftest import SOMEBODY, Jobs, happens
 
 FloatArray = npt.NDArray[np.float32]
 DIM = 24
-CLEAR = "TRUNCATE products, real_images, image_embeddings, photo_embeddings, datasets, embedding_indexes CASCADE"
+CLEAR = "TRUNCATE tallies, products, real_images, datasets, embedding_indexes CASCADE"
 PER_PART = 7
 IMAGE = (
     "INSERT INTO product_images (id, product_id, photo_id, image_type, source, storage_key, width_px, height_px,"

@@ -29,7 +29,7 @@ from tests.integration.conftest import SOMEBODY, Jobs
 
 FloatArray = npt.NDArray[np.float32]
 DIM = 3
-CLEAR = "TRUNCATE products, real_images, image_embeddings, photo_embeddings, match_evaluations CASCADE"
+CLEAR = "TRUNCATE tallies, products, real_images, image_embeddings, photo_embeddings, match_evaluations CASCADE"
 IMAGE = (
     "INSERT INTO product_images (id, product_id, photo_id, image_type, source, storage_key, width_px, height_px,"
     " size_bytes, sha256) VALUES (:id, :product, :photo, :type, :source, :key, 1, 1, 1, :sha)"

@@ -71,7 +71,7 @@ class Readings:
 
 @pytest.fixture
 async def readings(jobs: Jobs, tmp_path: Path) -> Readings:
-    await jobs.sql("TRUNCATE real_images CASCADE")
+    await jobs.sql("TRUNCATE tallies, products, real_images CASCADE")
     return Readings(jobs, tmp_path)
 
 
@@ -83,7 +83,7 @@ async def test_chains_that_are_read_at_the_same_moment_are_one_group_the_oldest(
         batches = [{one: chain[one] for one in ids[first::4]} for first in range(4)]
         await asyncio.gather(*map(readings.read, batches))
         assert await readings.groups(ids) == [ids[0]] * 8
-        await readings.sql("TRUNCATE real_images CASCADE")
+        await readings.sql("TRUNCATE tallies, products, real_images CASCADE")
 
 
 @pytest.mark.parametrize("band", range(4))

@@ -248,7 +248,7 @@ class Bench:
 
 @pytest.fixture
 async def bench(jobs: Jobs, tmp_path: Path) -> Bench:
-    await jobs.sql("TRUNCATE products CASCADE")
+    await jobs.sql("TRUNCATE tallies, products CASCADE")
     return Bench(jobs, tmp_path)
 
 

@@ -7,7 +7,8 @@ context.configure(
     connection=connection,
     target_metadata=context.config.attributes.get("metadata"),
     compare_type=True,
-    include_name=lambda name, kind, _: kind != "table" or not str(name).startswith("procrastinate_"),
+    # The queue's tables are its own; each encoder's graphs are made with its row (migration 0012).
+    include_name=lambda name, *_: not str(name).startswith(("procrastinate_", "photo_graph_", "image_graph_")),
 )
 with context.begin_transaction():
     context.run_migrations()
