@@ -218,7 +218,10 @@ def test_photos_are_decided_about_under_the_matching_lock(
         with pytest.raises(LockLost, match="has ended"):
             desk.undo([photo])
     client.matching.suggestions(photo, limit=3)
-    assert brand in {row.brand_name for row in client.matching.queue(search=brand)}
+    ends_at_s = time.monotonic() + 30  # the worker counts the queue every few seconds
+    while not (rows := list(client.matching.queue(search=brand))) and time.monotonic() < ends_at_s:
+        time.sleep(0.2)
+    assert [row.brand_name for row in rows] == [brand]
     assert client.matching.progress().decisions_total >= 1
     before = client.matching.settings()
     assert client.matching.edit_settings(ready_after=before.ready_after + 1).ready_after == before.ready_after + 1

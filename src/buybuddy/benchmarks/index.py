@@ -59,7 +59,7 @@ class Size:
     n_vectors: int = 1_000_000
     n_exact: int = 100_000
     n_rounds: int = 5
-    n_served: int = 6_400
+    n_served: int = 3_200
     kind: Literal["auto"] | IndexKind = "ivf"
 
 

@@ -31,6 +31,9 @@ HNSW_BLOCK = 2_000  # slower, and it is to stop within seconds
 SAMPLE_PER_CELL = 32
 HNSW_LINKS, HNSW_BUILD_SEEN = 32, 100
 N_COMPARED = 50
+MOST_SEEN = 1024
+N_HALVINGS = 3  # of the step between two efforts of which one was too little
+QUERIES_AT_ONCE = 128  # it is to stop within seconds
 
 
 @dataclass(frozen=True)
@@ -179,23 +182,41 @@ class _Approximate:
             yield self._source.block(start, n_block)[~self._is_held[start : start + n_block]]
 
     def _tune(self, index: Any, queries: FloatArray, exact: IntArray) -> tuple[int, tuple[float, float]]:
-        """Return the least effort at which enough is found, or the greatest there is, and the recalls at 10 and 50."""
+        """Return about the least effort at which enough is found, or the greatest there is, and the recalls at 10, 50."""
+        most = index.nlist if self._kind == "ivf" else MOST_SEEN
+        low, high = 1, 1
+        while not _is_enough(recalls := self._recalls(index, queries, exact, high)) and high < most:
+            low, high = high, min(2 * high, most)
+        for _ in range(N_HALVINGS):
+            middle = (low + high) // 2
+            if middle == low or not _is_enough(recalls):
+                break
+            found = self._recalls(index, queries, exact, middle)
+            if _is_enough(found):
+                high, recalls = middle, found
+            else:
+                low = middle
+        return high, recalls
+
+    def _recalls(self, index: Any, queries: FloatArray, exact: IntArray, effort: int) -> tuple[float, float]:
         faiss = load_faiss()
-        most = index.nlist if self._kind == "ivf" else 1024
-        efforts = sorted({min(most, n << power) for power in range(12) for n in (2, 3)})
-        recalls = (0.0, 0.0)
-        for effort in efforts:
-            self._report(0.88, f"measuring recall with {effort} {'cells' if self._kind == 'ivf' else 'in view'}")
-            parameters = (
-                faiss.SearchParametersIVF(nprobe=effort)
-                if self._kind == "ivf"
-                else faiss.SearchParametersHNSW(efSearch=effort)
-            )
-            found = index.search(queries, exact.shape[1], params=parameters)[1]
-            recalls = recall(found, exact, 10), recall(found, exact, N_COMPARED)
-            if recalls[0] >= TARGET_RECALL_AT_10 and recalls[1] >= TARGET_RECALL_AT_50:
-                return effort, recalls
-        return efforts[-1], recalls
+        what = "cells" if self._kind == "ivf" else "in view"
+        parameters = (
+            faiss.SearchParametersIVF(nprobe=effort)
+            if self._kind == "ivf"
+            else faiss.SearchParametersHNSW(efSearch=effort)
+        )
+        rows = []
+        for start in range(0, len(queries), QUERIES_AT_ONCE):
+            self._report(0.88, f"measuring recall with {effort} {what}")
+            some = queries[start : start + QUERIES_AT_ONCE]
+            rows.append(index.search(some, exact.shape[1], params=parameters)[1])
+        found = np.concatenate(rows)
+        return recall(found, exact, 10), recall(found, exact, N_COMPARED)
+
+
+def _is_enough(recalls: tuple[float, float]) -> bool:
+    return recalls[0] >= TARGET_RECALL_AT_10 and recalls[1] >= TARGET_RECALL_AT_50
 
 
 class _Nearest:

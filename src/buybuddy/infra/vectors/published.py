@@ -1,4 +1,4 @@
-"""A published index that is open: mapped into memory, read by any number of threads, never written."""
+"""A published index that is open: mapped into memory, searched from one thread at a time (server.py), never written."""
 
 import uuid
 from pathlib import Path
@@ -15,6 +15,7 @@ FloatArray = npt.NDArray[np.float32]
 IntArray = npt.NDArray[np.int64]
 
 NOT_FOUND = -1
+SHARE_QUERIES, SHARE_CELLS = 0, 1  # what FAISS's threads divide among themselves
 
 
 class Found(NamedTuple):
@@ -90,6 +91,8 @@ class PublishedIndex:
         Raises: ValueError when they are of another length.
         """
         self.check(queries)
+        if self.facts.kind == "ivf":
+            self._index.parallel_mode = SHARE_CELLS if len(queries) == 1 else SHARE_QUERIES
         similarities, rows = self._index.search(np.ascontiguousarray(queries, dtype=np.float32), k)
         return Found(rows, similarities)
 
