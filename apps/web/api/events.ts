@@ -9,11 +9,14 @@ export type LockChange = {
 };
 /** `id` is the product about whose photos somebody has decided. */
 export type MatchingChange = Change & { by: string };
+/** One of the signed-in person; without `id`, all of theirs. */
+export type NotificationChange = { id: string | null; change: "created" | "read" | "deleted" };
 export type LiveEvent =
   | { kind: "job"; data: Job }
   | { kind: "video" | "product" | "photo" | "activity"; data: Change }
   | { kind: "matching"; data: MatchingChange }
   | { kind: "lock"; data: LockChange }
+  | { kind: "notification"; data: NotificationChange }
   | { kind: "resync" };
 export type LiveState = "connecting" | "live" | "lost";
 export type LiveListener = { onEvent: (event: LiveEvent) => void; onState: (state: LiveState) => void };
@@ -21,7 +24,7 @@ export type LiveListener = { onEvent: (event: LiveEvent) => void; onState: (stat
 type Message = { type: "event"; event: LiveEvent } | { type: "state"; state: LiveState } | { type: "hello" };
 
 const NAME = "buybuddy-live";
-const KINDS = ["job", "video", "product", "photo", "matching", "lock", "activity"] as const;
+const KINDS = ["job", "video", "product", "photo", "matching", "lock", "notification", "activity"] as const;
 const LONGEST_PAUSE_MS = 15_000;
 
 /** Keep one event stream open, and open it anew (with growing pauses) when the server has closed it for good. */

@@ -51,6 +51,8 @@ export class LiveCache {
       this.markStale("/api/v1/real-images");
     } else if (event.kind === "matching") {
       this.markStale("/api/v1/matching/queue", "/api/v1/matching/decisions", "/api/v1/real-images");
+    } else if (event.kind === "notification") {
+      this.markStale("/api/v1/notifications");
     } else if (event.kind === "activity") {
       this.markStale("/api/v1/dashboard");
     }

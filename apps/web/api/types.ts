@@ -27,6 +27,7 @@ export type QueueItem = Schemas["QueueRow"];
 export type Photo = Schemas["PhotoOut"];
 export type PhotoStatus = Photo["status"];
 export type PhotosTaken = Schemas["PhotosTakenOut"];
+export type Notification = Schemas["NotificationOut"];
 export type Lock = Schemas["LockOut"];
 export type LockAnswer = Schemas["LockAnswer"];
 

@@ -11,7 +11,6 @@ export type Preferences = {
   language: Language;
   theme: Theme;
   isSidebarCollapsed: boolean;
-  jobsSeenAt: string;
 };
 
 const listeners = new Set<() => void>();
@@ -32,7 +31,6 @@ export function readPreferences(stored: string | null, browserLanguage: string):
     language: oneOf(LANGUAGES, found.language, browserLanguage.toLowerCase().startsWith("tr") ? "tr" : "en"),
     theme: oneOf(THEMES, found.theme, "system"),
     isSidebarCollapsed: found.isSidebarCollapsed === true,
-    jobsSeenAt: typeof found.jobsSeenAt === "string" ? found.jobsSeenAt : "",
   };
 }
 

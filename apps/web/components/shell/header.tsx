@@ -4,7 +4,7 @@ import { Search } from "lucide-react";
 import { useEffect, useState } from "react";
 import { useTranslations } from "use-intl";
 import { UserMenu } from "@/features/accounts/user-menu";
-import { Notifications } from "@/features/jobs/notifications";
+import { Notifications } from "@/features/notifications/notifications";
 import { Kbd } from "../ui/kbd";
 import { CommandPalette } from "./command-palette";
 import { ConnectionState } from "./connection-state";

@@ -6,7 +6,7 @@ import { useTranslations } from "use-intl";
 import { $api } from "@/api/client";
 import { toProblem } from "@/api/problem";
 import { onSessionLost } from "@/api/session-lost";
-import { useJobToasts } from "@/features/jobs/use-job-toasts";
+import { useJobToasts } from "@/features/notifications/use-job-toasts";
 import { buildLoginPath } from "@/routing/next-path";
 import { ErrorState, LoadingRows } from "../ui/states";
 import { Header } from "./header";

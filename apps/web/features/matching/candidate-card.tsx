@@ -120,6 +120,9 @@ export function CandidateCard(props: Props) {
             </span>
           )}
           {card.tier === "similarity" && (card.barcode ?? (card.decision && t("skippedBefore")))}
+          <span className="ml-auto shrink-0 tabular-nums" title={t("confidence")}>
+            {t("sure", { value: percent(Math.floor(card.confidence * 100) / 100) })}
+          </span>
         </span>
       </span>
     </div>

@@ -75,6 +75,7 @@ function CandidateFacts({ card }: { card: Candidate }) {
   const { percent } = useQuantities();
   const facts = [
     [t("similarity"), card.similarity === null ? t("noVector") : percent(card.similarity, 1)],
+    [t("confidence"), percent(Math.floor(card.confidence * 100) / 100)],
     [t("tier"), t(`tiers.${card.tier}`)],
     [t("barcode"), card.barcode],
     [t("source"), card.source],

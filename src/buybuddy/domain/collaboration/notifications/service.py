@@ -15,7 +15,7 @@ async def notify(
     """Tell a user something, in this transaction.
 
     Args:
-        kind: what happened, as in job.completed, job.failed, bulk.done, lock.broken; pages have a sentence for each.
+        kind: what happened, as in job.completed, job.failed, lock.broken; pages have a sentence for each.
         subject: what it happened to; pages lead there.
         params: what the sentence needs besides.
     """
