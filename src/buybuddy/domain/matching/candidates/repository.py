@@ -11,7 +11,15 @@ import numpy as np
 import numpy.typing as npt
 from sqlalchemy import or_, select, text
 
-from buybuddy.domain.matching.candidates.sql import SETTINGS, PoolPart, count_part, near_photos, near_products
+from buybuddy.domain.matching.candidates.sql import (
+    FILTERED_PROBES,
+    N_PROBES,
+    SETTINGS,
+    PoolPart,
+    count_part,
+    near_photos,
+    near_products,
+)
 from buybuddy.domain.matching.rules import choose_probes
 from buybuddy.domain.matching.tables import MatchDecision
 from buybuddy.domain.photos.tables import Photo
@@ -22,9 +30,8 @@ FloatArray = npt.NDArray[np.float32]
 
 MOST_BY_BARCODE = 500
 MOST_IN_A_GROUP = 200
-N_PROBES, FILTERED_PROBES = 6, 3  # views that the graph is asked with; similarity is counted over all of them
 LEAST_SMALL = 1_000  # photos that fit a filter; so many are always compared one by one
-WALK_COST = 12  # of passing a photo in the graph, in comparisons of signs
+WALK_COST = 48  # of passing a photo in the graph, in comparisons of signs
 COUNT_POOL = text("SELECT reltuples::bigint FROM pg_class WHERE relname = :graph")
 IMAGES_PER_PRODUCT = 8  # that the graph is asked for, so that products are as many as asked for
 

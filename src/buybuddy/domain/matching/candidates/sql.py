@@ -14,6 +14,7 @@ from sqlalchemy import TextClause, text
 
 EF_SEARCH = 160  # how many the graph keeps in view; recall against exact search is in docs/BENCHMARKS.md
 MOST_WALKED = 20_000
+N_PROBES, FILTERED_PROBES = 6, 3  # views that choose; similarity is counted over all of them
 OVER_FETCH = 8  # by their signs alone, of which the best by their whole vectors are kept
 SETTINGS = text(
     f"SELECT set_config('hnsw.ef_search', '{EF_SEARCH}', true),"
@@ -62,10 +63,13 @@ def near_photos(part: PoolPart, *, is_small: bool) -> TextClause:
     """
     halves = f"halfvec({part.dim})"
     chosen = f"{part.conditions()} AND e.photo_id <> ALL(CAST(:decided AS uuid[]))"
-    bits = f"bit({part.dim})"
+    # One row with a column for each probe: a subquery over the probes would begin anew for every photo.
+    numbers = range(1, FILTERED_PROBES + 1)
+    signs = [f"binary_quantize((CAST(:probes AS text[]))[{i}]::vector({part.dim})) AS s{i}" for i in numbers]
+    distances = [f"e.signs::bit({part.dim}) <~> probe.s{i}" for i in numbers]
     every = f"""
-        SELECT e.photo_id FROM photo_embeddings e WHERE {chosen}
-        ORDER BY (SELECT min(e.signs::{bits} <~> probe.signs) FROM probe) LIMIT {OVER_FETCH} * :per_probe
+        SELECT e.photo_id FROM photo_embeddings e CROSS JOIN (SELECT {", ".join(signs)} OFFSET 0) probe WHERE {chosen}
+        ORDER BY least({", ".join(distances)}) LIMIT {OVER_FETCH} * :per_probe
     """
     by_graph = f"""
         SELECT DISTINCT found.photo_id FROM probe CROSS JOIN LATERAL (
@@ -74,10 +78,7 @@ def near_photos(part: PoolPart, *, is_small: bool) -> TextClause:
         ) found
     """
     return text(f"""
-        WITH probe AS MATERIALIZED (
-            SELECT p.v, binary_quantize(p.v)::{bits} AS signs
-            FROM (SELECT unnest(CAST(:probes AS text[]))::vector({part.dim}) AS v) p
-        ),
+        WITH probe AS MATERIALIZED (SELECT unnest(CAST(:probes AS text[]))::vector({part.dim}) AS v),
         view AS MATERIALIZED (SELECT unnest(CAST(:views AS text[]))::vector({part.dim}) AS v),
         near AS MATERIALIZED ({every if is_small else by_graph})
         SELECT e.photo_id, max(-(e.embedding <#> view.v)) AS similarity
