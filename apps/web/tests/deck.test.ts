@@ -15,6 +15,7 @@ import { DeckStore } from "@/features/matching/deck-store";
 
 const card = (id: string, ...more: string[]) => ({ id, photo_ids: [id, ...more] }) as Candidate;
 const CARDS = [card("a"), card("b", "b2"), card("c"), card("d")];
+const LOST = new ApiProblem(409, "LOCK_LOST", "ended");
 const FILTERS = { threshold: 0.7, with_skipped: false };
 
 /** A server that keeps decisions as the real one does: whole requests, and one product for a photo. */
@@ -23,12 +24,19 @@ class Server {
   taken = new Set<string>();
   requests: string[] = [];
   refusal: ApiProblem | null = null;
+  /** The refusal stands for an answer that did not arrive: the decision was granted. */
+  isGranting = false;
+  /** Cards do not come, so that the page goes on showing what the store has made of it. */
+  isHoldingCards = false;
 
   api: Matching = {
-    listCandidates: async () => CARDS.filter((one) => !this.decisions.has(one.id)),
+    listCandidates: async () => {
+      if (this.isHoldingCards) await new Promise(() => undefined);
+      return CARDS.filter((one) => !this.decisions.has(one.id));
+    },
     decide: async (decision, { candidate_ids }) => {
       this.requests.push(`${decision} ${candidate_ids.join(" ")}`);
-      if (this.refusal) throw this.refusal;
+      if (this.refusal && !this.isGranting) throw this.refusal;
       const conflicts = candidate_ids.filter((id) => decision === "approved" && this.taken.has(id));
       if (conflicts.length > 0) {
         const fields = { conflicts: conflicts.map((photo_id) => ({ photo_id, decided_by: "mehmet" })) };
@@ -38,6 +46,7 @@ class Server {
         if (decision === "undone") this.decisions.delete(id);
         else this.decisions.set(id, decision);
       }
+      if (this.refusal) throw this.refusal;
       return { photo_ids: candidate_ids, real_count: 0, status: "needs_matching" };
     },
   };
@@ -138,7 +147,8 @@ describe("DeckStore", () => {
 
   it("takes back on the page what was refused, and what was decided after it", async () => {
     const { server, store, listener, shown } = await open();
-    server.refusal = new ApiProblem(409, "LOCK_LOST", "ended");
+    server.refusal = LOST;
+    server.isHoldingCards = true;
     store.decide("approved");
     store.decide("rejected");
     await store.settled();
@@ -148,11 +158,46 @@ describe("DeckStore", () => {
     expect(store.getSnapshot().canUndo).toBe(false);
   });
 
+  it("leaves a card open whose approval was refused after it had been undone", async () => {
+    const { server, store, shown } = await open();
+    server.refusal = LOST;
+    server.isHoldingCards = true;
+    store.decide("approved");
+    store.undo();
+    await store.settled();
+    expect(shown()).toEqual({});
+    expect(store.getSnapshot()).toMatchObject({ canUndo: false, sendingCount: 0 });
+  });
+
+  it("leaves a card open whose approval was refused after the mind had changed", async () => {
+    const { server, store, shown } = await open();
+    server.refusal = LOST;
+    server.isHoldingCards = true;
+    store.decide("approved");
+    store.edit((deck) => moveFocus(deck, 0));
+    store.decide("rejected");
+    await store.settled();
+    expect(shown()).toEqual({});
+  });
+
+  it.each([
+    new ApiProblem(0, "UNREACHABLE", ""),
+    new ApiProblem(503, "UNAVAILABLE", ""),
+    new ApiProblem(409, "RESOURCE_LOCKED", ""),
+  ])("asks after $code what has become of the cards: the answer alone may be lost", async (refusal) => {
+    const { server, store, deck } = await open();
+    Object.assign(server, { refusal, isGranting: true });
+    store.decide("approved");
+    await vi.waitFor(() => expect(deck().cards.map((one) => one.id)).toEqual(["b", "c", "d"]));
+    expect(store.getSnapshot().phase).toBe("ready");
+  });
+
   it("keeps the decision, and the way to undo it, when undoing is refused", async () => {
     const { server, store, shown } = await open();
     store.decide("approved");
     await store.settled();
     server.refusal = new ApiProblem(0, "UNREACHABLE", "");
+    server.isHoldingCards = true;
     store.undo();
     expect(shown()).toEqual({});
     await store.settled();

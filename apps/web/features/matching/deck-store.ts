@@ -23,6 +23,9 @@ export type DeckState = {
   hasNews: boolean;
 };
 
+/** A request in the queue, and how the page goes back to what it showed before it was made. */
+type Work = { send: () => Promise<void>; rollBack: () => void };
+
 type Listener = {
   onDecided: (decided: Decided) => void;
   /** Somebody else had a photo first; `keptCount` others were decided all the same. */
@@ -33,7 +36,7 @@ type Listener = {
 
 /**
  * The candidates of one product and the decisions about them. A decision shows at once, travels in the order in which
- * it was made, and is taken back on the page when the server refuses it.
+ * it was made, and is taken back on the page, with all that was decided after it, when the server refuses it.
  */
 export class DeckStore {
   private state: DeckState = {
@@ -46,11 +49,11 @@ export class DeckStore {
   };
   private listeners = new Set<() => void>();
   private steps: Step[] = [];
+  /** Not answered yet, oldest first; the first one travels. */
+  private queue: Work[] = [];
   private tail: Promise<void> = Promise.resolve();
   private loading: AbortController | null = null;
   private filters: CandidateFilters | null = null;
-  /** Raised by a refusal: what was queued behind it was decided on a page that showed something else. */
-  private epoch = 0;
 
   constructor(
     private readonly productId: string,
@@ -190,24 +193,35 @@ export class DeckStore {
     return this.state.deck.cards.filter((card) => wanted.has(card.id)).flatMap((card) => card.photo_ids);
   }
 
-  private enqueue(send: () => Promise<void>, rollBack: () => void) {
-    const { epoch } = this;
-    this.set({ sendingCount: this.state.sendingCount + 1 });
-    this.tail = this.tail
-      .then(async () => {
-        if (epoch !== this.epoch) {
-          rollBack();
-          return;
-        }
-        try {
-          await send();
-        } catch (error) {
-          this.epoch += 1;
-          rollBack();
-          this.listener.onRefused(toProblem(error));
-        }
-      })
-      .finally(() => this.set({ sendingCount: this.state.sendingCount - 1 }));
+  private enqueue(send: Work["send"], rollBack: Work["rollBack"]) {
+    this.queue.push({ send, rollBack });
+    this.countSending();
+    this.tail = this.tail.then(() => this.sendNext());
+  }
+
+  private async sendNext() {
+    const [work] = this.queue;
+    if (!work) return; // taken back behind a refusal
+    try {
+      await work.send();
+      this.queue.shift();
+      this.countSending();
+    } catch (error) {
+      this.takeBackAll(toProblem(error));
+    }
+  }
+
+  /** What is queued behind a refusal was decided on a page that showed something else: it goes back with it. */
+  private takeBackAll(problem: ApiProblem) {
+    // Newest first: each goes back to what the page showed when it was made.
+    for (const { rollBack } of this.queue.splice(0).reverse()) rollBack();
+    this.countSending();
+    this.listener.onRefused(problem);
+    void this.reload(); // a request whose answer was lost may have been granted
+  }
+
+  private countSending() {
+    this.set({ sendingCount: this.queue.length });
   }
 
   private set(change: Partial<DeckState>) {
