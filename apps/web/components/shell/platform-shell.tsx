@@ -6,8 +6,10 @@ import { useTranslations } from "use-intl";
 import { $api } from "@/api/client";
 import { toProblem } from "@/api/problem";
 import { onSessionLost } from "@/api/session-lost";
+import { useIsSending } from "@/features/matching/sending";
 import { useJobToasts } from "@/features/notifications/use-job-toasts";
 import { buildLoginPath } from "@/routing/next-path";
+import { useLeaveWarning } from "@/routing/use-leave-warning";
 import { ErrorState, LoadingRows } from "../ui/states";
 import { Header } from "./header";
 import { LiveProvider } from "./live-provider";
@@ -20,6 +22,7 @@ export function PlatformShell({ children }: { children: ReactNode }) {
   const pathname = usePathname();
   const me = $api.useQuery("get", "/api/v1/auth/me", undefined, { staleTime: 60_000 });
   const toastJob = useJobToasts();
+  useLeaveWarning(useIsSending()); // here, because decisions travel on when their page is left
 
   useEffect(
     () =>

@@ -2,6 +2,7 @@ import type { CandidateFilters, Matching } from "@/api/matching";
 import { type ApiProblem, toProblem } from "@/api/problem";
 import type { Decided, Decision } from "@/api/types";
 import { advance, buildDeck, type Deck, EMPTY, listTargets, mark, markTaken, type Taken } from "./deck";
+import { sendingCount } from "./sending";
 
 /** One thing that a person did, as undo takes it back. */
 type Step = {
@@ -60,6 +61,7 @@ export class DeckStore {
     private readonly api: Matching,
     private readonly token: () => number | null,
     private readonly listener: Listener,
+    private readonly tabCount = sendingCount,
   ) {}
 
   getSnapshot = () => this.state;
@@ -221,6 +223,7 @@ export class DeckStore {
   }
 
   private countSending() {
+    this.tabCount.add(this.queue.length - this.state.sendingCount);
     this.set({ sendingCount: this.queue.length });
   }
 

@@ -11,9 +11,9 @@ import type { ApiProblem } from "@/api/problem";
 import type { Decided, Lock, Product, User } from "@/api/types";
 import { useOnLive } from "@/components/shell/live-provider";
 import { useProblemText } from "@/components/ui/problem-text";
-import { useLeaveWarning } from "@/routing/use-leave-warning";
 import type { Taken } from "./deck";
 import { DeckStore } from "./deck-store";
+import { holdLock } from "./hold-lock";
 import { LockKeeper } from "./lock-keeper";
 
 export type Desk = { keeper: LockKeeper; store: DeckStore };
@@ -66,21 +66,9 @@ export function useDesk(productId: string, me: User, filters: CandidateFilters):
       onTaken: (conflicts, keptCount) => listener.current.onTaken(conflicts, keptCount),
       onRefused: (problem) => listener.current.onRefused(problem, keeper),
     });
-    const onVisibility = () => !document.hidden && keeper.onVisible();
-    const onPageHide = () => keeper.close();
-    // A page that comes back from the browser's cache goes on where it was.
-    const onPageShow = (event: PageTransitionEvent) => event.persisted && keeper.start();
-    document.addEventListener("visibilitychange", onVisibility);
-    window.addEventListener("pagehide", onPageHide);
-    window.addEventListener("pageshow", onPageShow);
-    keeper.start();
+    const leave = holdLock(keeper, store);
     setDesk({ keeper, store });
-    return () => {
-      document.removeEventListener("visibilitychange", onVisibility);
-      window.removeEventListener("pagehide", onPageHide);
-      window.removeEventListener("pageshow", onPageShow);
-      void store.settled().then(() => keeper.stop());
-    };
+    return () => void leave();
   }, [productId, isTaker]);
 
   const { threshold, source, with_skipped } = filters;
@@ -104,7 +92,5 @@ export function useLockState(keeper: LockKeeper) {
 }
 
 export function useDeckState(store: DeckStore) {
-  const state = useSyncExternalStore(store.subscribe, store.getSnapshot);
-  useLeaveWarning(state.sendingCount > 0);
-  return state;
+  return useSyncExternalStore(store.subscribe, store.getSnapshot);
 }
