@@ -11,6 +11,11 @@ type OnProgress = (fraction: number) => void;
  */
 function sendForm<T>(path: string, form: FormData, onProgress: OnProgress, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
+    // A signal that was aborted before tells nobody any more.
+    if (signal.aborted) {
+      reject(new ApiProblem(0, "ABORTED", ""));
+      return;
+    }
     const request = new XMLHttpRequest();
     request.upload.onprogress = (event) => {
       if (event.lengthComputable) onProgress(event.loaded / event.total);

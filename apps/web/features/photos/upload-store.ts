@@ -74,15 +74,16 @@ export class PhotoUploadStore {
     };
   };
 
-  /** Files that are added while others travel join their import. */
+  /** Files that are added before all others have arrived join their import: what failed is sent with them. */
   add(files: File[]) {
     if (files.length === 0) return;
-    if (this.upload?.phase !== "sending") this.clear();
+    if (this.upload?.phase === "done") this.clear();
     this.waiting.push(...files);
     this.totalBytes += sum(files);
     this.set({
       ...(this.upload ?? START),
       phase: "sending",
+      problem: null,
       fileCount: (this.upload?.fileCount ?? 0) + files.length,
     });
     void this.run();
