@@ -27,26 +27,29 @@ const NAME = "buybuddy-live";
 const KINDS = ["job", "video", "product", "photo", "matching", "lock", "notification", "activity"] as const;
 const LONGEST_PAUSE_MS = 15_000;
 
-/** Keep one event stream open, and open it anew (with growing pauses) when the server has closed it for good. */
-function openStream(listener: LiveListener): () => void {
+/**
+ * Keep one event stream open, and open it anew (with growing pauses) when the server has closed it for good.
+ *
+ * @param hasMissed events may have passed before it opens: it then begins with a resync
+ */
+function openStream(listener: LiveListener, hasMissed: boolean): () => void {
   let source: EventSource | null = null;
   let timer: ReturnType<typeof setTimeout> | undefined;
   let pauseMs = 1000;
-  let isFirst = true;
+  let mustResync = hasMissed;
 
   function open() {
     source = new EventSource("/api/v1/events");
     source.onopen = () => {
       pauseMs = 1000;
       listener.onState("live");
-      // A stream opened anew has no Last-Event-ID: what it missed is unknown.
-      if (!isFirst) listener.onEvent({ kind: "resync" });
-      isFirst = true;
+      if (mustResync) listener.onEvent({ kind: "resync" });
+      mustResync = false;
     };
     source.onerror = () => {
       listener.onState("lost");
       if (source?.readyState !== EventSource.CLOSED) return;
-      isFirst = false;
+      mustResync = true; // a stream opened anew has no Last-Event-ID: what it missed is unknown
       timer = setTimeout(open, pauseMs);
       pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS);
     };
@@ -71,7 +74,7 @@ function openStream(listener: LiveListener): () => void {
  * Locks are missing (plain HTTP on another host), each tab keeps its own.
  */
 export function followEvents(listener: LiveListener): () => void {
-  if (!navigator.locks) return openStream(listener);
+  if (!navigator.locks) return openStream(listener, false);
 
   const channel = new BroadcastChannel(NAME);
   const gone = new AbortController();
@@ -92,21 +95,20 @@ export function followEvents(listener: LiveListener): () => void {
   };
   post({ type: "hello" });
 
+  function onEvent(event: LiveEvent) {
+    listener.onEvent(event);
+    post({ type: "event", event });
+  }
+  function onState(next: LiveState) {
+    state = next;
+    listener.onState(next);
+    post({ type: "state", state: next });
+  }
   navigator.locks
     .request(NAME, { signal: gone.signal }, () => {
       isLeader = true;
-      const close = openStream({
-        onEvent(event) {
-          listener.onEvent(event);
-          post({ type: "event", event });
-        },
-        onState(next) {
-          state = next;
-          listener.onState(next);
-          post({ type: "state", state: next });
-        },
-      });
-      listener.onEvent({ kind: "resync" });
+      // Another tab may have led until now, and no tab has heard what came since its stream ended.
+      const close = openStream({ onEvent, onState }, true);
       return new Promise<void>((resolve) => {
         gone.signal.addEventListener("abort", () => {
           close();
