@@ -1,6 +1,6 @@
 import type { QueryClient, QueryKey } from "@tanstack/react-query";
 import type { LiveEvent } from "./events";
-import type { Job, Video } from "./types";
+import { isRunning, type Job, type Video } from "./types";
 
 type Items<T> = { items: T[] };
 
@@ -25,6 +25,18 @@ function attachJobInside(data: unknown, job: Job): unknown {
 }
 
 /**
+ * Keep in mind where a job stands, for as long as it runs: a tab may stay open for months.
+ *
+ * @returns whether that is news; of a job that has ended, it is every time
+ */
+export function noteStatus(statuses: Map<string, Job["status"]>, job: Job): boolean {
+  const isNews = statuses.get(job.id) !== job.status;
+  if (isRunning(job)) statuses.set(job.id, job.status);
+  else statuses.delete(job.id);
+  return isNews;
+}
+
+/**
  * Bring live events into the query cache: a job's progress is written in place, everything else marks the lists that
  * show it as out of date. Refetches are gathered over a short while, so that a burst of events costs one request.
  */
@@ -40,6 +52,7 @@ export class LiveCache {
 
   apply(event: LiveEvent) {
     if (event.kind === "resync") {
+      this.statuses.clear(); // some of them may have ended unheard
       void this.client.invalidateQueries();
     } else if (event.kind === "job") {
       this.applyJob(event.data);
@@ -59,8 +72,7 @@ export class LiveCache {
   }
 
   private applyJob(job: Job) {
-    const isNews = this.statuses.get(job.id) !== job.status;
-    this.statuses.set(job.id, job.status);
+    const isNews = noteStatus(this.statuses, job);
     const cache = this.client.getQueryCache();
     for (const query of cache.findAll({ predicate: (one) => one.state.data !== undefined })) {
       const path = pathOf(query.queryKey);

@@ -1,6 +1,6 @@
 import { QueryClient } from "@tanstack/react-query";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { LiveCache } from "@/api/live-cache";
+import { LiveCache, noteStatus } from "@/api/live-cache";
 import type { Job, Video } from "@/api/types";
 
 const JOB: Job = {
@@ -28,6 +28,19 @@ const VIDEO = { id: "v1", status: "processing", job: JOB } as Video;
 const JOBS = ["get", "/api/v1/jobs", {}];
 const VIDEOS = ["get", "/api/v1/videos", {}];
 const page = <T>(...items: T[]) => ({ items, total: items.length, page: 1, limit: 50 });
+
+describe("noteStatus", () => {
+  it("tells what is news, and forgets the jobs that have ended", () => {
+    const statuses = new Map<string, Job["status"]>();
+    expect(noteStatus(statuses, JOB)).toBe(true);
+    expect(noteStatus(statuses, { ...JOB, progress: 55 })).toBe(false);
+    for (const status of ["completed", "failed", "cancelled"] as const) {
+      noteStatus(statuses, { ...JOB, id: status });
+      expect(noteStatus(statuses, { ...JOB, id: status, status })).toBe(true);
+    }
+    expect([...statuses.keys()]).toEqual(["j1"]);
+  });
+});
 
 describe("LiveCache", () => {
   let client: QueryClient;
@@ -82,6 +95,14 @@ describe("LiveCache", () => {
     for (let n = 0; n < 20; n++) cache.apply({ kind: "video", data: { id: `v${n}`, change: "updated" } });
     await vi.advanceTimersByTimeAsync(500);
     expect(invalidate).toHaveBeenCalledTimes(1);
+  });
+
+  it("takes a job's status for news after a resync: it may have ended and begun again meanwhile", async () => {
+    cache.apply({ kind: "resync" });
+    client.setQueryData(JOBS, page(JOB));
+    cache.apply({ kind: "job", data: JOB });
+    await vi.advanceTimersByTimeAsync(500);
+    expect(isStale(JOBS)).toBe(true);
   });
 
   it("marks everything out of date on resync", () => {
