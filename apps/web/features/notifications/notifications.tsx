@@ -11,10 +11,11 @@ import { Button } from "@/components/ui/button";
 import { cn } from "@/components/ui/class-names";
 import { Popover, PopoverContent, PopoverTrigger } from "@/components/ui/popover";
 import { TimeAgo, useQuantities } from "@/components/ui/quantities";
-import { ErrorState } from "@/components/ui/states";
-import { describeNotification } from "./sentences";
+import { ErrorState, LoadingRows } from "@/components/ui/states";
+import { describeNotification } from "./presentation";
 
 const SHOWN = 30;
+const MOST_COUNTED = 99;
 const ICONS = {
   good: { icon: CircleCheck, className: "text-green-text" },
   bad: { icon: CircleX, className: "text-red-text" },
@@ -59,7 +60,7 @@ export function Notifications() {
           <Bell />
           {unreadCount > 0 && (
             <span className="absolute top-0.5 right-0 min-w-4 rounded-full bg-accent px-1 text-center font-semibold text-2xs text-accent-ink leading-4">
-              {Math.min(unreadCount, 99)}
+              {unreadCount > MOST_COUNTED ? `${MOST_COUNTED}+` : unreadCount}
             </span>
           )}
         </Button>
@@ -68,6 +69,8 @@ export function Notifications() {
         <p className="border-line border-b px-4 py-2.5 font-semibold text-sm">{t("heading")}</p>
         {list.isError && rows.length === 0 ? (
           <ErrorState error={list.error} onRetry={() => void list.refetch()} />
+        ) : list.isPending ? (
+          <LoadingRows count={3} />
         ) : rows.length === 0 ? (
           <p className="px-4 py-8 text-center text-ink-soft text-sm">{t("empty")}</p>
         ) : (

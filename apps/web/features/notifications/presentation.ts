@@ -1,8 +1,9 @@
 import type { Notification } from "@/api/types";
 
-export type Sentence = {
+/** What a notification is shown with besides its words, which `kind` picks. */
+export type Presentation = {
   tone: "good" | "bad" | "plain";
-  /** Where the sentence leads; null when there is nothing to look at. */
+  /** Where it leads; null when there is nothing to look at. */
   href: string | null;
   /** A reason that came with it, in the server's words. */
   detail: string | null;
@@ -10,8 +11,7 @@ export type Sentence = {
 
 const textOf = (value: unknown) => (typeof value === "string" && value !== "" ? value : null);
 
-/** What a notification is shown as, besides its words (which `kind` picks). */
-export function describeNotification({ kind, subject, params }: Notification): Sentence {
+export function describeNotification({ kind, subject, params }: Notification): Presentation {
   switch (kind) {
     case "job.completed":
     case "job.failed":
