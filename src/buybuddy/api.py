@@ -16,6 +16,9 @@ from buybuddy.domain.accounts.passwords import Passwords
 from buybuddy.domain.accounts.users import routes as user_routes
 from buybuddy.domain.activity import audit_routes
 from buybuddy.domain.activity import routes as activity
+from buybuddy.domain.augmentation import routes as augmentation
+from buybuddy.domain.augmentation.backgrounds import routes as background_routes
+from buybuddy.domain.augmentation.recipes import routes as recipe_routes
 from buybuddy.domain.collaboration.locks import routes as lock_routes
 from buybuddy.domain.collaboration.notifications import routes as notification_routes
 from buybuddy.domain.collaboration.presence import routes as presence_routes
@@ -60,8 +63,9 @@ API_PREFIX = "/api/v1"
 # all day goes first, since each request tries one after another.
 ROUTES = (
     export_routes, bulk_routes, import_routes, products, barcode_routes, jobs, upload_routes, videos, version_routes,
-    datasets, matching, photo_import_routes, photo_routes, vectors, embeddings, activity, lock_routes, presence_routes,
-    notification_routes, search, dashboard, session_routes, user_routes, accounts, audit_routes,
+    datasets, matching, photo_import_routes, photo_routes, vectors, embeddings, activity, lock_routes,
+    presence_routes, notification_routes, search, augmentation, recipe_routes, background_routes, dashboard,
+    session_routes, user_routes, accounts, audit_routes,
 )  # fmt: skip
 
 

@@ -6,6 +6,8 @@ videos ── video_processing ──▶ products (frames, metadata) ── embe
 import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
+from buybuddy.domain.augmentation import planning
+from buybuddy.domain.augmentation import service as augmentation
 from buybuddy.domain.collaboration import sweeping as collaboration
 from buybuddy.domain.collaboration.notifications.service import notify
 from buybuddy.domain.embeddings import extraction, gathering
@@ -34,6 +36,7 @@ from buybuddy.infra.db import Session, Subject
 from buybuddy.infra.queue import JobQueue
 from buybuddy.infra.storage import ObjectStorage
 from buybuddy.stages.specs import (
+    AugmentDatasetResult,
     BatchResult,
     BuildIndexResult,
     EmbedImagesResult,
@@ -55,6 +58,8 @@ async def follow_change(session: Session, job: Job) -> None:
         await videos.follow_job(session, job)
     elif job.subject_kind == indexes.SUBJECT_KIND:
         await indexes.follow_job(session, job)
+    elif job.type == augmentation.JOB_TYPE:
+        await augmentation.follow_job(session, job)
     if job.status in ("completed", "failed") and job.created_by is not None:
         what = {"job_type": job.type, "error": job.error_message}
         await notify(session, job.created_by, f"job.{job.status}", Subject("job", job.id, job.subject_label), what)
@@ -100,6 +105,10 @@ def build_apply_result(board: JobBoard, storage: ObjectStorage) -> Callable[[Ses
             await evaluations.keep_result(session, job, result)
         elif isinstance(result, BuildIndexResult):
             await indexes.keep_result(session, job, result)
+        elif isinstance(result, AugmentDatasetResult):
+            await augmentation.keep_result(session, board, job, result)
+        elif isinstance(result, BatchResult) and job.config["stage"] == "plan_augmentation":
+            await augmentation.start_shards(session, board, uuid.UUID(str(job.config["run_id"])))
         elif isinstance(result, BatchResult) and job.config["stage"] == "gather_index":
             await indexes.build(session, board, storage, job)
         elif isinstance(result, BatchResult) and job.config["stage"] == "gather_vectors":
@@ -127,7 +136,17 @@ BATCH_STEPS: Mapping[str, BatchStep] = {
 def build_batch_steps(storage: ObjectStorage) -> Mapping[str, BatchStep]:
     """Return all of that work; some of it leaves objects behind."""
     gather_index = gathering.build_gathering(storage)
-    return {**BATCH_STEPS, "gather_vectors": evaluations.build_gathering(storage), "gather_index": gather_index}
+    return {
+        **BATCH_STEPS,
+        "gather_vectors": evaluations.build_gathering(storage),
+        "gather_index": gather_index,
+        "plan_augmentation": planning.build_planning(storage),
+    }
+
+
+async def follow_augmentation(session: Session, board: JobBoard) -> None:
+    """Start parts of runs that wait although others have failed; called by the sweep."""
+    await augmentation.go_on(session, board)
 
 
 async def follow_matching(session: Session, board: JobBoard) -> None:

@@ -15,7 +15,7 @@ from buybuddy.ml.retrieval.encoder import EMBEDDING_DIM, Encoder
 from buybuddy.stages.read_photos import read_photos
 from buybuddy.stages.specs import PhotoInput, ReadPhotosSpec
 from tests.integration.test_photos import scene
-from tests.ml.test_retrieval import FolderContext, UInt8Array, context, encode, models_dir
+from tests.ml.test_retrieval import NotedContext, UInt8Array, context, encode, models_dir
 
 __all__ = ["context", "models_dir"]  # fixtures
 
@@ -26,7 +26,7 @@ def spec_of(*names: str) -> ReadPhotosSpec:
 
 
 def test_photos_are_measured_shrunk_and_embedded_and_the_unreadable_listed(
-    context: FolderContext, tmp_path: Path
+    context: NotedContext, tmp_path: Path
 ) -> None:
     picture = np.asarray(scene(1, (900, 600)))
     turned = Image.Exif()
@@ -47,7 +47,7 @@ def test_photos_are_measured_shrunk_and_embedded_and_the_unreadable_listed(
     assert np.load(tmp_path / nothing.vectors_key).shape == (0, EMBEDDING_DIM) and nothing.photos == ()
 
 
-def test_reading_stops_when_asked(context: FolderContext) -> None:
+def test_reading_stops_when_asked(context: NotedContext) -> None:
     context.put("real-images/a", encode(np.asarray(scene(1))))
     context.cancelled.set()
     with pytest.raises(StageCancelled):

@@ -1,7 +1,6 @@
 """Encoder, preparation and the two embedding stages, on small pictures drawn here."""
 
 import io
-import threading
 import time
 from pathlib import Path
 
@@ -12,58 +11,29 @@ import pytest
 import zxingcpp
 from PIL import Image
 
-from buybuddy.errors import Misconfigured, NotFound, StageCancelled, StageFailed, UnreadableMedia
+from buybuddy.errors import Misconfigured, StageCancelled, StageFailed, UnreadableMedia
 from buybuddy.ml.images import read_image, read_image_rgb
 from buybuddy.ml.retrieval.encoder import ENCODER_FILE, Encoder
 from buybuddy.ml.retrieval.export_encoder import export_encoder
 from buybuddy.ml.retrieval.preparation import prepare_frame, resize_square
 from buybuddy.ml.retrieval.whole_encoder import WholeEncoder
-from buybuddy.stages.context import StoredObject
 from buybuddy.stages.embed_images import embed_images
 from buybuddy.stages.embed_query import embed_query
+from buybuddy.stages.folder import FolderContext
 from buybuddy.stages.specs import EmbedImagesSpec, EmbedQuerySpec, ImageInput
 
 UInt8Array = npt.NDArray[np.uint8]
 
 
-class FolderContext:
-    """A StageContext on one folder."""
+class NotedContext(FolderContext):
+    """Notes how far its stage says that it is."""
 
     def __init__(self, folder: Path, models_dir: Path) -> None:
-        self._folder = folder
-        self.models_dir = models_dir
-        self.n_threads = 1
-        self.scratch_dir = folder / "scratch"
-        self.cancelled = threading.Event()
+        super().__init__(folder, models_dir)
         self.fractions: list[float] = []
-
-    def put(self, key: str, data: bytes) -> str:
-        path = self._folder / key
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
-        return key
-
-    def read_input(self, key: str) -> Path:
-        if not (self._folder / key).is_file():
-            raise NotFound(f"There is no object {key}.")
-        return self._folder / key
-
-    def write_output(self, key: str, data: bytes) -> StoredObject:
-        self.put(key, data)
-        return StoredObject(key, len(data), "")
-
-    def write_output_file(self, key: str, path: Path) -> StoredObject:
-        return self.write_output(key, path.read_bytes())
 
     def report(self, fraction: float, step: str) -> None:
         self.fractions.append(fraction)
-
-    def log(self, event: str, **fields: object) -> None:
-        pass
-
-    def raise_if_cancelled(self) -> None:
-        if self.cancelled.is_set():
-            raise StageCancelled("cancelled")
 
 
 @pytest.fixture(scope="session")
@@ -74,8 +44,8 @@ def models_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def context(tmp_path: Path, models_dir: Path) -> FolderContext:
-    return FolderContext(tmp_path, models_dir)
+def context(tmp_path: Path, models_dir: Path) -> NotedContext:
+    return NotedContext(tmp_path, models_dir)
 
 
 def draw_pack(seed: int, side: int = 300) -> tuple[UInt8Array, UInt8Array]:
@@ -141,7 +111,7 @@ def test_a_missing_or_damaged_encoder_says_how_to_make_it(tmp_path: Path) -> Non
         Encoder(tmp_path)
 
 
-def test_unreadable_pictures_are_listed_and_left_out(context: FolderContext) -> None:
+def test_unreadable_pictures_are_listed_and_left_out(context: NotedContext) -> None:
     rgb, matte = draw_pack(1)
     good = context.put("frames/good.png", encode(rgb))
     good_matte = context.put("frames/matte.png", encode(matte))
@@ -172,13 +142,13 @@ def test_unreadable_pictures_are_listed_and_left_out(context: FolderContext) -> 
     assert context.read_input(good).is_file(), "inputs outside the scratch folder are not ours to remove"
 
 
-def test_nothing_readable_is_a_failure_with_its_reason(context: FolderContext) -> None:
+def test_nothing_readable_is_a_failure_with_its_reason(context: NotedContext) -> None:
     key = context.put("a.jpg", b"junk")
     with pytest.raises(StageFailed, match="JPEG, PNG or WebP"):
         embed_images(EmbedImagesSpec(images=(ImageInput(image_id="a", key=key),), output_prefix="o/"), context)
 
 
-def test_a_cancelled_stage_stops(context: FolderContext) -> None:
+def test_a_cancelled_stage_stops(context: NotedContext) -> None:
     key = context.put("a.png", encode(draw_pack(0)[0]))
     context.cancelled.set()
     with pytest.raises(StageCancelled):
@@ -187,7 +157,7 @@ def test_a_cancelled_stage_stops(context: FolderContext) -> None:
         embed_query(EmbedQuerySpec(photo_key=key, output_prefix="o/"), context)
 
 
-def test_a_photo_finds_its_product_and_its_barcode(context: FolderContext) -> None:
+def test_a_photo_finds_its_product_and_its_barcode(context: NotedContext) -> None:
     encoder = Encoder(context.models_dir)
     packs = [draw_pack(seed) for seed in range(6)]
     gallery = encoder.embed([rgb for rgb, _ in packs], [matte for _, matte in packs])
@@ -207,7 +177,7 @@ def test_a_photo_finds_its_product_and_its_barcode(context: FolderContext) -> No
     assert result.product_box_xyxy is not None
 
 
-def test_a_warm_query_is_quick_enough_to_wait_for(context: FolderContext) -> None:
+def test_a_warm_query_is_quick_enough_to_wait_for(context: NotedContext) -> None:
     photo = cv2.resize(draw_pack(2)[0], (3000, 4000))
     key = context.put("photo.jpg", encode(np.asarray(photo, dtype=np.uint8), "JPEG"))
     spec = EmbedQuerySpec(photo_key=key, output_prefix="q/")
@@ -217,7 +187,7 @@ def test_a_warm_query_is_quick_enough_to_wait_for(context: FolderContext) -> Non
     assert time.process_time() - started < 3
 
 
-def test_a_photo_that_is_none_is_refused_in_plain_words(context: FolderContext) -> None:
+def test_a_photo_that_is_none_is_refused_in_plain_words(context: NotedContext) -> None:
     key = context.put("photo.jpg", b"<svg xmlns='http://www.w3.org/2000/svg'/>")
     with pytest.raises(UnreadableMedia, match="not a JPEG, PNG or WebP"):
         embed_query(EmbedQuerySpec(photo_key=key, output_prefix="q/"), context)
@@ -277,7 +247,7 @@ def test_the_fast_encoder_sees_the_whole_picture_and_is_an_encoder_of_its_own(mo
     assert fast.facts.weights_sha256 == full.facts.weights_sha256
 
 
-def test_a_spec_says_which_encoder_embeds(context: FolderContext) -> None:
+def test_a_spec_says_which_encoder_embeds(context: NotedContext) -> None:
     key = context.put("a.png", cv2.imencode(".png", np.full((40, 40, 3), 90, np.uint8))[1].tobytes())
     images = (ImageInput(image_id="a", key=key),)
     for name, dim in (("efficientnet-lite0-whole", 1280), ("auto", 1352), ("efficientnet-lite0", 1352)):

@@ -10,10 +10,11 @@ import cv2
 import numpy as np
 import pytest
 
-from buybuddy.benchmarks.video import FolderContext, measure_ious
+from buybuddy.benchmarks.video import measure_ious
 from buybuddy.errors import StageCancelled, StageFailed, UnreadableMedia
 from buybuddy.samples.catalogue import list_sample_products
 from buybuddy.samples.clip import read_truth_masks, write_sample_clip
+from buybuddy.stages.folder import FolderContext
 from buybuddy.stages.segment_video import segment_video
 from buybuddy.stages.specs import SegmentationSettings, SegmentVideoSpec
 
@@ -22,7 +23,7 @@ class ImpatientContext(FolderContext):
     """Cancels after some looks."""
 
     def __init__(self, folder: Path, n_looks: int) -> None:
-        super().__init__(folder, 2)
+        super().__init__(folder, n_threads=2)
         self._left = n_looks
 
     def raise_if_cancelled(self) -> None:
@@ -58,7 +59,7 @@ def test_a_rendered_product_is_cut_out_cleanly(tmp_path: Path, product: int, has
     spec = SegmentVideoSpec(
         video_key="clip.mp4", output_prefix="out/", settings=SegmentationSettings(max_frames=16, frame_size_px=518)
     )
-    result = segment_video(spec, FolderContext(tmp_path, 2))
+    result = segment_video(spec, FolderContext(tmp_path, n_threads=2))
     ious = measure_ious(result, read_truth_masks(clip.truth_path), tmp_path)
     assert 4 <= len(ious) <= 16
     assert np.mean(ious) >= 0.9
@@ -86,7 +87,7 @@ def test_a_video_of_nothing_says_so_and_leaves_nothing(tmp_path: Path) -> None:
     write_grey_video(tmp_path / "grey.mp4")
     spec = SegmentVideoSpec(video_key="grey.mp4", output_prefix="out/")
     with pytest.raises(StageFailed, match="No product was found in the video"):
-        segment_video(spec, FolderContext(tmp_path, 2))
+        segment_video(spec, FolderContext(tmp_path, n_threads=2))
     assert not (tmp_path / "out").exists()
 
 
@@ -94,7 +95,7 @@ def test_an_unreadable_video_says_so_and_leaves_nothing(tmp_path: Path) -> None:
     (tmp_path / "bad.mp4").write_bytes(b"not a video")
     spec = SegmentVideoSpec(video_key="bad.mp4", output_prefix="out/")
     with pytest.raises(UnreadableMedia, match="cannot be read"):
-        segment_video(spec, FolderContext(tmp_path, 2))
+        segment_video(spec, FolderContext(tmp_path, n_threads=2))
     assert not (tmp_path / "out").exists()
 
 

@@ -1,6 +1,5 @@
 """The video stage against a loop that runs the network on every frame, on the same rendered clips, in the same run."""
 
-import hashlib
 import os
 import time
 from collections.abc import Sequence
@@ -17,7 +16,7 @@ from buybuddy.ml.video.crop import IntBoxXyxy
 from buybuddy.ml.video.decode import iter_frames
 from buybuddy.samples.catalogue import list_sample_products
 from buybuddy.samples.clip import TruthMasks, read_truth_masks, write_sample_clip
-from buybuddy.stages.context import StoredObject
+from buybuddy.stages.folder import FolderContext
 from buybuddy.stages.segment_video import load_segmenter, segment_video
 from buybuddy.stages.specs import SegmentVideoResult, SegmentVideoSpec
 
@@ -27,47 +26,14 @@ BoolArray = npt.NDArray[np.bool_]
 _SIZE_WH = (1280, 720)
 
 
-class FolderContext:
-    """A stage's context on a plain folder: keys are relative paths; notes when the labels began to be read."""
+class TimedContext(FolderContext):
+    """Notes when the labels began to be read."""
 
-    def __init__(self, folder: Path, n_threads: int) -> None:
-        self._folder = folder
-        self._n_threads = n_threads
-        self.reading_from_s: float | None = None
-
-    @property
-    def scratch_dir(self) -> Path:
-        return self._folder
-
-    @property
-    def models_dir(self) -> Path:
-        return self._folder
-
-    @property
-    def n_threads(self) -> int:
-        return self._n_threads
-
-    def read_input(self, key: str) -> Path:
-        return self._folder / key
-
-    def write_output(self, key: str, data: bytes) -> StoredObject:
-        path = self._folder / key
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
-        return StoredObject(key, len(data), hashlib.sha256(data).hexdigest())
-
-    def write_output_file(self, key: str, path: Path) -> StoredObject:
-        return self.write_output(key, path.read_bytes())
+    reading_from_s: float | None = None
 
     def report(self, fraction: float, step: str) -> None:
         if self.reading_from_s is None and step.startswith("reading labels"):
             self.reading_from_s = time.perf_counter()
-
-    def log(self, event: str, **fields: object) -> None:
-        """Nobody reads the log of a benchmark."""
-
-    def raise_if_cancelled(self) -> None:
-        """A benchmark is not cancelled."""
 
 
 def run(
@@ -99,7 +65,7 @@ def run(
             has_hand=number % 2 == 1,
         )
         truth = read_truth_masks(clip.truth_path)
-        context = FolderContext(folder, threads)
+        context = TimedContext(folder, n_threads=threads)
         begin = time.perf_counter()
         spec = SegmentVideoSpec(video_key=clip.path.name, output_prefix=f"out{number}/")
         result = segment_video(spec, context)

@@ -38,6 +38,17 @@ class StageContext(Protocol):
         """Store a file of any size; as `write_output`. Raises: Unavailable."""
         ...
 
+    def list_outputs(self) -> frozenset[str]:
+        """Return the keys that earlier attempts have left below the output prefix of a resumable stage.
+
+        An object that is listed is whole. Raises: Unavailable.
+        """
+        ...
+
+    def read_output(self, key: str) -> bytes:
+        """Return the bytes of an object of list_outputs. Raises: NotFound, Unavailable."""
+        ...
+
     def report(self, fraction: float, step: str) -> None:
         """Say how far the stage is (0 to 1) and what it is doing; throttled by the executor, so call it freely."""
         ...

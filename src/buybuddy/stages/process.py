@@ -63,6 +63,13 @@ class ProcessContext:
         self._check_below_prefix(key)
         return self._storage.put_file(key, path)
 
+    def list_outputs(self) -> frozenset[str]:
+        return frozenset(self._storage.list_keys(self._run.spec.output_prefix))
+
+    def read_output(self, key: str) -> bytes:
+        self._check_below_prefix(key)
+        return self._storage.get(key)
+
     def report(self, fraction: float, step: str) -> None:
         now = time.monotonic()
         if now - self._last_progress_s < PROGRESS_INTERVAL_S and (step == self._last_step or fraction < 1.0):

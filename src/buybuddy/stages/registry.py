@@ -17,6 +17,7 @@ STAGES: dict[str, str] = {
     "take_in_image": "buybuddy.stages.take_in_image:take_in_image",
     "read_photos": "buybuddy.stages.read_photos:read_photos",
     "build_index": "buybuddy.stages.build_index:build_index",
+    "augment_dataset": "buybuddy.stages.augment_dataset:augment_dataset",
 }
 
 SPEC: TypeAdapter[Spec] = TypeAdapter(Annotated[Spec, Field(discriminator="stage")])

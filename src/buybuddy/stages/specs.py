@@ -4,17 +4,29 @@ A Spec holds storage keys and parameters, never a secret, a path or a database i
 Old payloads stay readable: fields are added with a default and never change their meaning.
 """
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from buybuddy.infra.vectors import IndexFacts
+from buybuddy.recipes import Recipe
 
 
 class Payload(BaseModel):
-    """Base of everything that crosses the seam: immutable, and unknown fields are an error."""
+    """Base of everything that crosses the seam: immutable, and unknown fields are an error.
+
+    Attributes:
+        is_resumable: of a Spec, whether its stage finds by itself what an earlier attempt has made, and goes on; its
+            outputs then have the same keys and the same bytes in every attempt.
+        has_successor: of a Spec, whether a job of the same type is made when it completes.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+    is_resumable: ClassVar[bool] = False
+
+    @property
+    def has_successor(self) -> bool:
+        return False
 
 
 # --- segment_video ---------------------------------------------------------------------------------------------------
@@ -216,6 +228,10 @@ class EmbedImagesSpec(Payload):
     encoder: EncoderName = "auto"
     fill: FillPart | None = None
     dataset: DatasetPart | None = None
+
+    @property
+    def has_successor(self) -> bool:
+        return self.fill is not None or self.dataset is not None
 
 
 class ImageFailure(Payload):
@@ -419,6 +435,95 @@ class BuildIndexResult(Payload):
         return self.facts.model_dump(mode="json", include=shown)
 
 
+# --- augment_dataset -------------------------------------------------------------------------------------------------
+
+ImageDomain = Literal["synthetic", "real"]
+
+
+class AugmentSource(Payload):
+    """A picture that others are made of, and which: `n_wanted` of them, numbered from `first_number` on.
+
+    With a matte it is not segmented again; of a real picture the whole is varied, with or without.
+    """
+
+    image_id: str
+    product_id: str
+    key: str
+    sha256: str
+    stem: str = Field(pattern=r"^[a-z0-9_]{1,64}$", description="Begins the names of what is made.")
+    domain: ImageDomain
+    first_number: int = Field(ge=0)
+    n_wanted: int = Field(ge=0)
+    matte_key: str | None = None
+
+
+class PictureInput(Payload):
+    """A stored picture by its key, and its matte, where there is one."""
+
+    key: str
+    matte_key: str | None = None
+
+
+class AugmentDatasetSpec(Payload):
+    """Make pictures of products out of those that there are: a part of a run.
+
+    What `seed`, `recipe`, `backgrounds` and `others` say is the same in every part, so that it does not matter which
+    pictures are made by which.
+    """
+
+    is_resumable: ClassVar[bool] = True
+    stage: Literal["augment_dataset"] = "augment_dataset"
+    run_id: str
+    shard: int
+    sources: tuple[AugmentSource, ...] = Field(min_length=1)
+    recipe: Recipe
+    seed: int = Field(ge=0)
+    backgrounds: tuple[PictureInput, ...] = ()
+    others: tuple[PictureInput, ...] = ()
+    output_prefix: str
+
+    @property
+    def has_successor(self) -> bool:
+        return True
+
+
+class AugmentedImage(Payload):
+    """One picture that was made; its bytes follow from source, recipe, seed and number."""
+
+    source_image_id: str
+    key: str
+    number: int
+    step: str = Field(description="Of the recipe; `photo` for those made of real pictures.")
+    width_px: int
+    height_px: int
+    size_bytes: int
+    sha256: str
+
+
+class MadeMatte(Payload):
+    """A matte that was missing, made by a segmenter."""
+
+    image_id: str
+    key: str
+    segmenter: str
+
+
+class AugmentDatasetResult(Payload):
+    """Every picture that there is now, those that an earlier attempt has made among them."""
+
+    stage: Literal["augment_dataset"] = "augment_dataset"
+    run_id: str
+    images: tuple[AugmentedImage, ...]
+    mattes: tuple[MadeMatte, ...] = ()
+    sheets: dict[str, str] = Field(default={}, description="Contact sheets: keys by the ids of products.")
+    failures: tuple[ImageFailure, ...] = ()
+
+    def summary(self) -> dict[str, object]:
+        """Return what a job shows of it."""
+        failures = [failure.model_dump() for failure in self.failures[:100]]
+        return {"n_images": len(self.images), "n_mattes": len(self.mattes), "failures": failures}
+
+
 # --- batch work: no stage, its work is in the database (domain/jobs/batches.py) --------------------------------------
 
 
@@ -453,6 +558,10 @@ class GatherVectorsSpec(Payload):
     evaluation_id: str
     output_prefix: str
 
+    @property
+    def has_successor(self) -> bool:
+        return True
+
 
 class GatherIndexSpec(Payload):
     """Write the vectors of a frozen version's images into parts, for an index (embedding_indexes)."""
@@ -460,6 +569,22 @@ class GatherIndexSpec(Payload):
     stage: Literal["gather_index"] = "gather_index"
     index_id: str
     output_prefix: str
+
+    @property
+    def has_successor(self) -> bool:
+        return True
+
+
+class PlanAugmentationSpec(Payload):
+    """Find out what a run of augmentation is to make, and share it out (augmentation_runs)."""
+
+    stage: Literal["plan_augmentation"] = "plan_augmentation"
+    run_id: str
+    output_prefix: str
+
+    @property
+    def has_successor(self) -> bool:
+        return True
 
 
 class SuggestMatchesSpec(Payload):
@@ -471,6 +596,10 @@ class SuggestMatchesSpec(Payload):
     product_ids: tuple[str, ...] = ()
     is_everything: bool = False
     output_prefix: str
+
+    @property
+    def has_successor(self) -> bool:
+        return True
 
 
 class ApproveMatchesSpec(Payload):
@@ -504,14 +633,14 @@ class BatchResult(Payload):
 
 StageSpec = (
     SegmentVideoSpec | EmbedImagesSpec | EmbedQuerySpec | TakeInImageSpec | ReadPhotosSpec | EvaluateMatchingSpec
-    | BuildIndexSpec
+    | BuildIndexSpec | AugmentDatasetSpec
 )  # fmt: skip
 BatchSpec = (
     SuggestMatchesSpec | ApproveMatchesSpec | BulkDeleteSpec | BulkEditSpec | ImportSpec | GatherVectorsSpec
-    | GatherIndexSpec
+    | GatherIndexSpec | PlanAugmentationSpec
 )  # fmt: skip
 Spec = StageSpec | BatchSpec
 Result = (
     SegmentVideoResult | EmbedImagesResult | EmbedQueryResult | TakeInImageResult | ReadPhotosResult
-    | EvaluateMatchingResult | BuildIndexResult | BatchResult
+    | EvaluateMatchingResult | BuildIndexResult | AugmentDatasetResult | BatchResult
 )  # fmt: skip

@@ -97,7 +97,7 @@ class JobRunner:
         async with self._db.transaction() as session:
             for job in await sweep(session, self._board):
                 log.warning("job.stalled", job_id=str(job.id), attempt=job.attempt, now=job.status)
-                throw_away(session, attempt_spec(job).output_prefix)
+                throw_away_attempt(session, attempt_spec(job))
 
     async def _run_attempt(self, job: Job, spec: Spec, attempt: Attempt) -> None:
         log.info("attempt.started", type=job.type, stage=spec.stage)
@@ -114,7 +114,7 @@ class JobRunner:
                 await pulse  # not cancelled: nobody could tell whether its last write was made
                 await self._until_database_answers(lambda: self._flush_logs(attempt))
             await self._until_database_answers(
-                lambda: self._complete(job, attempt, result, time.monotonic() - started_s)
+                lambda: self._complete(job, spec, attempt, result, time.monotonic() - started_s)
             )
             log.info("attempt.completed", seconds=round(time.monotonic() - started_s, 3))
         except StaleAttempt:
@@ -135,15 +135,17 @@ class JobRunner:
         name = f"{job.id}/{job.attempt}"
         return await self._executor.run(spec, attempt_id=name, listener=attempt, cancel=attempt.cancel)
 
-    async def _complete(self, job: Job, attempt: Attempt, result: Result, seconds: float) -> None:
+    async def _complete(self, job: Job, spec: Spec, attempt: Attempt, result: Result, seconds: float) -> None:
         async with self._db.transaction() as session:
-            done = await service.complete(session, self._board, job.id, attempt.number, result, seconds)
+            done = await service.complete(
+                session, self._board, job.id, attempt.number, result, seconds, has_successor=spec.has_successor
+            )
             await self._apply_result(session, done, result)
 
     async def _settle_failure(self, attempt: Attempt, spec: Spec, error: BuybuddyError) -> None:
         async def settle() -> None:
             async with self._db.transaction() as session:
-                throw_away(session, spec.output_prefix)
+                throw_away_attempt(session, spec)
                 if isinstance(error, StageCancelled) and self._is_stopping and not attempt.is_cancel_requested:
                     await service.hand_back(session, self._board, attempt.job_id, attempt.number)
                 elif isinstance(error, StageCancelled):
@@ -201,7 +203,7 @@ class JobRunner:
             if job is not None and job.status == "completed" and job.attempt == attempt.number:
                 log.info("attempt.was_kept")
                 return
-            throw_away(session, spec.output_prefix)
+            throw_away_attempt(session, spec)
 
     @staticmethod
     async def _until_database_answers(write: Callable[[], Awaitable[None]]) -> None:
@@ -225,6 +227,17 @@ async def _happens(event: asyncio.Event, *, within_s: float) -> bool:
 
 
 def attempt_spec(job: Job) -> Spec:
-    """Return the job's Spec with an output folder of this attempt's own, so that attempts never share an object."""
+    """Return the job's Spec with an output folder of this attempt's own, so that attempts never share an object.
+
+    Attempts of a resumable stage share one, and each goes on with what the one before it has left.
+    """
     spec = SPEC.validate_python(job.config)
+    if spec.is_resumable:
+        return spec
     return spec.model_copy(update={"output_prefix": f"{spec.output_prefix}{job.attempt}/"})
+
+
+def throw_away_attempt(session: Session, spec: Spec) -> None:
+    """Remove what an attempt has made; that of a resumable stage goes when its job ends (service.end_job)."""
+    if not spec.is_resumable:
+        throw_away(session, spec.output_prefix)

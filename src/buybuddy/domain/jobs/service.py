@@ -15,7 +15,7 @@ from buybuddy.domain.jobs.repository import NOW
 from buybuddy.domain.jobs.rules import TERMINAL, JobType, Retry, priority_of, remaining_s, retry_after_failure
 from buybuddy.domain.jobs.tables import Job
 from buybuddy.errors import BuybuddyError, Conflict, NotFound, StaleAttempt
-from buybuddy.infra.db import Actor, Session, Subject, new_id, record_audit
+from buybuddy.infra.db import Actor, Session, Subject, new_id, record_audit, throw_away
 from buybuddy.infra.db.database import database_now
 from buybuddy.stages.registry import SPEC
 from buybuddy.stages.specs import Result
@@ -55,13 +55,22 @@ async def beat(session: Session, job_id: uuid.UUID, attempt: int) -> bool:
 
 
 async def complete(
-    session: Session, board: JobBoard, job_id: uuid.UUID, attempt: int, result: Result, seconds: float
+    session: Session,
+    board: JobBoard,
+    job_id: uuid.UUID,
+    attempt: int,
+    result: Result,
+    seconds: float,
+    *,
+    has_successor: bool = False,
 ) -> Job:
     """Mark the attempt's job as completed; what it leaves behind is written in the same transaction.
 
+    Args:
+        has_successor: whether this transaction makes a job of the same type.
     Raises: StaleAttempt, and then nothing of the transaction may be kept.
     """
-    await _lock_attempt(session, job_id, attempt)
+    await _lock_attempt(session, job_id, attempt, is_shared=not has_successor)
     job = await _write(
         session,
         job_id,
@@ -205,7 +214,13 @@ async def requeue(
 async def end_job(
     session: Session, board: JobBoard, job: Job, status: str, code: str | None, detail: str | None
 ) -> None:
-    """End a locked job, and give its slot to the next: that one only, since others may do so at the same time."""
+    """End a locked job, and give its slot to the next: that one only, since others may do so at the same time.
+
+    What the attempts of a resumable stage have made together goes with a job that fails or is cancelled.
+    """
+    spec = SPEC.validate_python(job.config)
+    if spec.is_resumable and status != "completed":
+        throw_away(session, spec.output_prefix)
     await repository.write_locked(
         session,
         job,
@@ -220,8 +235,8 @@ async def end_job(
     await promote(session, board, job.type, at_most=1)
 
 
-async def _lock_attempt(session: Session, job_id: uuid.UUID, attempt: int) -> Job:
-    job = await repository.lock_job_with_slots(session, job_id, is_shared=True)
+async def _lock_attempt(session: Session, job_id: uuid.UUID, attempt: int, *, is_shared: bool = True) -> Job:
+    job = await repository.lock_job_with_slots(session, job_id, is_shared=is_shared)
     if job is None or job.attempt != attempt or job.status != "processing":
         raise StaleAttempt("This attempt is no longer the running one.")
     return job

@@ -88,6 +88,8 @@ class ProductImage(Base, CreatedAt):
     """A picture of a product, with where it came from: video and second, parent image and recipe, or photo.
 
     Columns:
+        augmentation_step: the recipe's step that an augmented picture was made by; `photo` of a real one.
+        augmentation_number: which of its parent's pictures it is; its bytes follow from that.
         photo_id: the photo of the pool that it is; the objects then are the photo's, and stay when the image goes.
     """
 
@@ -98,6 +100,18 @@ class ProductImage(Base, CreatedAt):
         CheckConstraint("(source = 'matching') = (photo_id IS NOT NULL)", name="matched_has_photo"),
         Index("uq_product_images_frame", "video_id", "frame_index", unique=True),
         Index("uq_product_images_photo", "photo_id", unique=True, postgresql_where=text("photo_id IS NOT NULL")),
+        Index(
+            "uq_product_images_augmented",
+            "parent_image_id",
+            "augmentation_number",
+            unique=True,
+            postgresql_where=text("augmentation_number IS NOT NULL"),
+        ),
+        Index(
+            "ix_product_images_augmentation_run_id",
+            "augmentation_run_id",
+            postgresql_where=text("augmentation_run_id IS NOT NULL"),
+        ),
         Index("ix_product_images_product", "product_id", "image_type", "frame_index", "id"),
     )
 
@@ -120,6 +134,11 @@ class ProductImage(Base, CreatedAt):
     height_px: Mapped[int]
     size_bytes: Mapped[int] = mapped_column(BigInteger)
     sha256: Mapped[str]
+    augmentation_run_id: Mapped[uuid.UUID | None] = mapped_column(
+        ForeignKey("augmentation_runs.id", ondelete="SET NULL")
+    )
+    augmentation_step: Mapped[str | None]
+    augmentation_number: Mapped[int | None]
     quality: Mapped[dict[str, object] | None] = mapped_column(JSONB)
     producer: Mapped[str | None]
 

@@ -24,7 +24,7 @@ EVENT_LOCK_ID = 0x62756464_0001
 
 Topic = Literal[
     "job", "video", "product", "photo", "matching", "dataset", "index", "lock", "presence", "notification", "account",
-    "activity",
+    "augmentation", "activity",
 ]  # fmt: skip
 EMIT = text("SELECT emit_events(:lock, :channel, CAST(:events AS jsonb))")
 

@@ -182,7 +182,7 @@ class _Approximate:
             yield self._source.block(start, n_block)[~self._is_held[start : start + n_block]]
 
     def _tune(self, index: Any, queries: FloatArray, exact: IntArray) -> tuple[int, tuple[float, float]]:
-        """Return about the least effort at which enough is found, or the greatest there is, and the recalls at 10, 50."""
+        """Return about the least effort that finds enough, or the greatest there is, and the recalls at 10 and 50."""
         most = index.nlist if self._kind == "ivf" else MOST_SEEN
         low, high = 1, 1
         while not _is_enough(recalls := self._recalls(index, queries, exact, high)) and high < most:

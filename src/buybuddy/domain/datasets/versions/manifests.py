@@ -125,7 +125,7 @@ class ManifestWriter:
             self._last = row.product_id, self._cuts.split_of(row.product_id)
             self._counts[self._last[1]]["products"] += 1
         split = self._last[1]
-        domain = domain_of(row.image_type, row.parent_type)
+        domain = domain_of(row.image_type, row.parent_type, row.augmentation_step)
         image = ManifestImage(
             image_id=str(row.image_id),
             product_id=str(row.product_id),
@@ -160,9 +160,9 @@ class ManifestWriter:
         self._waiting = []
 
 
-def domain_of(image_type: str, parent_type: str | None) -> Domain:
-    """Return what kind of picture an image is, or was made from; without a known parent it is synthetic."""
-    return "real" if "real" in (image_type, parent_type) else "synthetic"
+def domain_of(image_type: str, parent_type: str | None, augmentation_step: str | None = None) -> Domain:
+    """Return what kind of picture an image is, or was made from, also when its parent is gone."""
+    return "real" if "real" in (image_type, parent_type) or augmentation_step == "photo" else "synthetic"
 
 
 def read_manifest(path: Path, rows_at_once: int, *, start: int = 0) -> Iterator[list[ManifestImage]]:

@@ -20,8 +20,8 @@ IMAGE_COLUMNS = (
     ProductImage.id.label("image_id"), ProductImage.product_id, ProductImage.storage_key, ProductImage.sha256,
     ProductImage.size_bytes, ProductImage.width_px, ProductImage.height_px, ProductImage.image_type,
     Parent.image_type.label("parent_type"), ProductImage.source, ProductImage.parent_image_id, ProductImage.video_id,
-    ProductImage.frame_index, Product.barcodes, Product.brand_name, Product.product_name, Product.variant_flavor,
-    Product.category,
+    ProductImage.frame_index, ProductImage.augmentation_step, Product.barcodes, Product.brand_name,
+    Product.product_name, Product.variant_flavor, Product.category,
 )  # fmt: skip
 
 

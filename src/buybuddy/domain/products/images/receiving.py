@@ -63,62 +63,32 @@ class Received:
 
 
 @dataclass(frozen=True)
-class _Inspected:
+class Inspected:
+    """What a file is, judged by its content."""
+
     suffix: str
     size_bytes: int
     sha256: str
 
 
-class ImageReceiver:
-    """Takes in the files of one request.
+class PictureStorer:
+    """Puts pictures in their places in storage, and has them looked at.
 
     Args:
         queries: where pictures are looked at while a person waits.
-        image_type: synthetic or real; of a synthetic one a plain background is cut away.
+        is_shop_picture: whether a plain background is cut away.
     """
 
     def __init__(
-        self, db: Database, storage: ObjectStorage, queries: Executor, product_id: uuid.UUID, image_type: str
+        self, db: Database, storage: ObjectStorage, queries: Executor, area: Area, *, is_shop_picture: bool = False
     ) -> None:
         self._db, self._storage, self._queries = db, storage, queries
-        self._product_id, self._image_type = product_id, image_type
+        self._area, self._is_shop_picture = area, is_shop_picture
 
-    async def receive(self, files: Sequence[ImageFile]) -> list[Received]:
-        """Store what is new and can be read, and say for each file, in their order, what became of it.
-
-        Raises: NotFound for the product, InvalidInput when they are too many, Unavailable.
-        """
-        if len(files) > MOST_FILES:
-            raise InvalidInput(f"At most {MOST_FILES} pictures are taken in one request.")
-        inspected: list[_Inspected | str] = []
-        for file in files:
-            try:
-                inspected.append(await asyncio.to_thread(_inspect, file.content))
-            except (UnreadableMedia, PayloadTooLarge) as error:
-                inspected.append(error.detail)
-        known = await self._find_known([one.sha256 for one in inspected if not isinstance(one, str)])
-        received = []
-        for file, found in zip(files, inspected, strict=True):
-            if isinstance(found, str):
-                received.append(Received(file.filename, None, reason=found))
-            elif found.sha256 in known:
-                received.append(Received(file.filename, found.sha256))
-            else:
-                one = await self._store(file, found)
-                if one.reason is None:
-                    known.add(found.sha256)
-                received.append(one)
-        return received
-
-    async def _find_known(self, hashes: Sequence[str]) -> set[str]:
-        async with self._db.transaction() as session:
-            await service.get_product(session, self._product_id)
-            return set(await repository.images_by_sha256(session, self._product_id, hashes))
-
-    async def _store(self, file: ImageFile, found: _Inspected) -> Received:
+    async def store(self, file: ImageFile, found: Inspected) -> Received:
+        """Store a file that was inspected, and look at it. Raises: Unavailable, StorageFull."""
         image_id = new_id()
-        area: Area = "frames" if self._image_type == "synthetic" else "real-images"
-        key = object_key(area, "uploads", image_id, "picture", suffix=found.suffix)
+        key = object_key(self._area, "uploads", image_id, "picture", suffix=found.suffix)
         async with self._db.transaction() as session:
             throw_away(session, prefix_of(key), after_s=PATIENCE_S)
         try:
@@ -133,9 +103,7 @@ class ImageReceiver:
         return Received(file.filename, found.sha256, StoredImage(image_id, key, found.size_bytes, facts))
 
     async def _look_at(self, key: str, image_id: uuid.UUID) -> TakeInImageResult:
-        spec = TakeInImageSpec(
-            image_key=key, output_prefix=prefix_of(key), is_shop_picture=self._image_type == "synthetic"
-        )
+        spec = TakeInImageSpec(image_key=key, output_prefix=prefix_of(key), is_shop_picture=self._is_shop_picture)
         try:
             async with asyncio.timeout(LOOK_DEADLINE_S):
                 result = await self._queries.run(
@@ -148,12 +116,61 @@ class ImageReceiver:
         return result
 
 
+class ImageReceiver:
+    """Takes in the files of one request.
+
+    Args:
+        queries: where pictures are looked at while a person waits.
+        image_type: synthetic or real; of a synthetic one a plain background is cut away.
+    """
+
+    def __init__(
+        self, db: Database, storage: ObjectStorage, queries: Executor, product_id: uuid.UUID, image_type: str
+    ) -> None:
+        self._db, self._product_id = db, product_id
+        is_synthetic = image_type == "synthetic"
+        area: Area = "frames" if is_synthetic else "real-images"
+        self._storer = PictureStorer(db, storage, queries, area, is_shop_picture=is_synthetic)
+
+    async def receive(self, files: Sequence[ImageFile]) -> list[Received]:
+        """Store what is new and can be read, and say for each file, in their order, what became of it.
+
+        Raises: NotFound for the product, InvalidInput when they are too many, Unavailable.
+        """
+        if len(files) > MOST_FILES:
+            raise InvalidInput(f"At most {MOST_FILES} pictures are taken in one request.")
+        inspected: list[Inspected | str] = []
+        for file in files:
+            try:
+                inspected.append(await asyncio.to_thread(inspect, file.content))
+            except (UnreadableMedia, PayloadTooLarge) as error:
+                inspected.append(error.detail)
+        known = await self._find_known([one.sha256 for one in inspected if not isinstance(one, str)])
+        received = []
+        for file, found in zip(files, inspected, strict=True):
+            if isinstance(found, str):
+                received.append(Received(file.filename, None, reason=found))
+            elif found.sha256 in known:
+                received.append(Received(file.filename, found.sha256))
+            else:
+                one = await self._storer.store(file, found)
+                if one.reason is None:
+                    known.add(found.sha256)
+                received.append(one)
+        return received
+
+    async def _find_known(self, hashes: Sequence[str]) -> set[str]:
+        async with self._db.transaction() as session:
+            await service.get_product(session, self._product_id)
+            return set(await repository.images_by_sha256(session, self._product_id, hashes))
+
+
 def prefix_of(key: str) -> str:
     """Return the folder of a picture's objects, with its slash."""
     return key.rsplit("/", 1)[0] + "/"
 
 
-def _inspect(file: BinaryIO) -> _Inspected:
+def inspect(file: BinaryIO) -> Inspected:
     """Return what a file is, judged by its content. Raises: UnreadableMedia, PayloadTooLarge. Blocking."""
     size = file.seek(0, os.SEEK_END)
     if size == 0:
@@ -169,7 +186,7 @@ def _inspect(file: BinaryIO) -> _Inspected:
     while chunk := file.read(HASH_CHUNK_BYTES):
         digest.update(chunk)
     file.seek(0)
-    return _Inspected(suffix, size, digest.hexdigest())
+    return Inspected(suffix, size, digest.hexdigest())
 
 
 class _Listener:

@@ -1,0 +1,1 @@
+"""The library of pictures that products are laid on."""
