@@ -4,7 +4,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from buybuddy.benchmarks import candidates, catalogue, edits, export, index, ingest, jobs, live, locks, retrieval, video
+from buybuddy.benchmarks import (
+    augment,
+    candidates,
+    catalogue,
+    edits,
+    export,
+    index,
+    ingest,
+    jobs,
+    live,
+    locks,
+    retrieval,
+    video,
+)
 from buybuddy.benchmarks.pool import Pool
 from buybuddy.benchmarks.report import BenchmarkReport
 from buybuddy.benchmarks.seed import CatalogueSize
@@ -80,6 +93,11 @@ def _index(run: Run) -> list[BenchmarkReport]:
     return index.run(run.scratch, size)
 
 
+def _augment(run: Run) -> list[BenchmarkReport]:
+    short = augment.Size(n_sources=2, n_per_source=20, n_naive=4, n_rate=40, n_products=200)
+    return augment.run(run.scratch, short if run.is_short else augment.Size())
+
+
 def _export(run: Run) -> list[BenchmarkReport]:
     if run.is_short:
         return export.run(run.scratch, n_images=1_000, n_products=5_000)
@@ -101,6 +119,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "catalogue": _catalogue,
     "candidates": _candidates,
     "index": _index,
+    "augment": _augment,
     "export": _export,
     "queue": _queue,
 }

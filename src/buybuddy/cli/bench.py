@@ -14,7 +14,7 @@ from buybuddy.cli.environment import read_settings
 from buybuddy.cli.output import JsonOption, err, print_json
 from buybuddy.cli.tables import print_table
 
-NAMES = ("video", "retrieval", "ingest", "api", "catalogue", "candidates", "index", "export", "queue")
+NAMES = ("video", "retrieval", "ingest", "api", "catalogue", "candidates", "index", "augment", "export", "queue")
 # Named, not imported: what a benchmark loads would slow every other command down.
 RUNS, RUN = "buybuddy.benchmarks.runs:BENCHMARKS", "buybuddy.benchmarks.runs:Run"
 

@@ -161,7 +161,7 @@ def _stage_environment(n_threads: int) -> dict[str, str]:
     environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
     threads = str(n_threads)
     limits = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), threads)
-    return environment | limits | {"PYTHONUNBUFFERED": "1", "HF_HUB_OFFLINE": "1", "NO_ALBUMENTATIONS_UPDATE": "1"}
+    return environment | limits | {"PYTHONUNBUFFERED": "1", "HF_HUB_OFFLINE": "1"}
 
 
 _ERRORS: dict[str, type[BuybuddyError]] = {UnreadableMedia.code: UnreadableMedia, StageCancelled.code: StageCancelled}
