@@ -1,6 +1,5 @@
 """`buybuddy datasets`."""
 
-import unicodedata
 import uuid
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,11 +9,11 @@ from rich.progress import Progress
 
 from buybuddy.cli.connect import connect
 from buybuddy.cli.exports import report_export
+from buybuddy.cli.named import find_dataset
 from buybuddy.cli.output import JsonOption, ServerOption, check_folder_of, err, out, print_json
 from buybuddy.cli.tables import Listing
 from buybuddy.domain.datasets.rules import ExportFormat
-from buybuddy.errors import InvalidInput, NotFound
-from buybuddy_sdk import Client
+from buybuddy.errors import InvalidInput
 from buybuddy_sdk.models import AddedOut, DatasetOut
 
 app = typer.Typer(no_args_is_help=True)
@@ -78,7 +77,7 @@ def add(
     if [bool(product_ids), has_filters, everything].count(True) != 1:
         raise InvalidInput("Name products, or give filters, or say --all; one of the three.")
     with connect(server) as client:
-        dataset_id = _find(client, dataset)
+        dataset_id = find_dataset(client, dataset)
         # The client itself never takes nothing for everything.
         done = (
             AddedOut.model_validate(client.request("POST", f"/datasets/{dataset_id}/products", json={"filters": {}}))
@@ -107,7 +106,9 @@ def freeze(
 ) -> None:
     """Freeze a dataset, split by product; the same seed always gives the same split."""
     with connect(server) as client:
-        version = client.datasets.freeze(_find(client, dataset), train=train, val=val, test=test, seed=seed, note=note)
+        version = client.datasets.freeze(
+            find_dataset(client, dataset), train=train, val=val, test=test, seed=seed, note=note
+        )
     splits = ", ".join(f"{name} {getattr(version.splits, name).products:,}" for name in ("train", "val", "test"))
     text = f"version {version.number}: {version.image_count:,} images; products: {splits}"
     _report(version, text, as_json)
@@ -125,7 +126,7 @@ def export(
     """Write a dataset as a ZIP for machine-learning tools."""
     check_folder_of(output)
     with connect(server) as client:
-        client.datasets.export(_find(client, dataset), format=form, version=version, to=output)
+        client.datasets.export(find_dataset(client, dataset), format=form, version=version, to=output)
     report_export(output, form, as_json)
 
 
@@ -139,7 +140,7 @@ def verify(
     """Compare a frozen version with what is in storage; exit code 1 when anything is missing or changed."""
     found: dict[str, Any] = {"n_checked": 0, "n_missing": 0, "n_changed": 0, "missing": [], "changed": []}
     with connect(server) as client, Progress(console=err, transient=True, disable=not err.is_terminal) as bars:
-        dataset_id = _find(client, dataset)
+        dataset_id = find_dataset(client, dataset)
         task = bars.add_task("verify", total=None)
         start: int | None = 0
         while start is not None:
@@ -160,19 +161,6 @@ def _cells(row: DatasetOut) -> tuple[object, ...]:
     about = "" if row.is_image_count_exact else "about "
     images = (f"{about}{n:,}" for n in (row.synthetic_count, row.real_count, row.augmented_count))
     return row.name, f"{row.product_count:,}", *images, row.last_version_number, row.id
-
-
-def _find(client: Client, dataset: str) -> str:
-    """Return a dataset's id by its id or whole name, whatever the case and the accents. Raises: NotFound."""
-    try:
-        return str(uuid.UUID(dataset))
-    except ValueError:
-        name = unicodedata.normalize("NFC", dataset.strip())
-        # The server folds letters one by one: a name that contains this one and is as long is this one.
-        named = [row for row in client.datasets.list(search=name) if len(row.name) == len(name)]
-    if not named:
-        raise NotFound(f"There is no dataset {dataset!r}.")
-    return str(named[0].id)
 
 
 def _report(document: Any, text: str, as_json: bool) -> None:

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from buybuddy.cli.connect import connect
+from buybuddy.cli.named import find_dataset
 from buybuddy.cli.output import JsonOption, ServerOption, err, out, print_json
 from buybuddy.cli.tables import Listing
 from buybuddy.errors import Conflict, NotFound
@@ -48,7 +49,7 @@ def build(
 ) -> None:
     """Build an index of a frozen dataset's images; those without a vector are left out and counted."""
     with connect(server) as client:
-        dataset_id = _dataset_id(client, dataset)
+        dataset_id = find_dataset(client, dataset)
         if extract:
             _extract(client, dataset_id)
         asked: dict[str, Any] = {"name": name, "kind": kind}
@@ -126,18 +127,6 @@ def _find(client: Client, which: str) -> str:
         named = [row for row in _all(client, "/embeddings/indexes") if row["name"].casefold() == which.casefold()]
     if not named:
         raise NotFound(f"There is no index {which!r}.")
-    return str(named[0]["id"])
-
-
-def _dataset_id(client: Client, dataset: str) -> str:
-    """Return a dataset's id by its id or name. Raises: NotFound."""
-    try:
-        return str(uuid.UUID(dataset))
-    except ValueError:
-        page = client.request("GET", "/datasets", params={"search": dataset, "limit": LISTED_AT_ONCE})
-        named = [row for row in page["items"] if row["name"].casefold() == dataset.casefold()]
-    if not named:
-        raise NotFound(f"There is no dataset {dataset!r}.")
     return str(named[0]["id"])
 
 

@@ -9,6 +9,7 @@ import typer
 
 from buybuddy.cli import (
     accounts,
+    augmentation,
     bench,
     datasets,
     demo,
@@ -42,6 +43,7 @@ app.command("search")(search.search)
 app.command("doctor")(doctor.doctor)
 app.command("bench")(bench.bench)
 app.command("seed")(seed.seed)
+app.command("augment")(augmentation.augment)
 app.add_typer(accounts.app, name="accounts", help="Manage who signs in.")
 app.add_typer(videos.app, name="videos", help="Process product videos.")
 app.add_typer(products.app, name="products", help="Look into the catalogue, export it, import into it.")
@@ -52,6 +54,8 @@ app.add_typer(matching.app, name="matching", help="See what to match next, and h
 app.add_typer(encoders.app, name="encoders", help="Fill in another encoder's vectors, and have it serve.")
 app.add_typer(index.app, name="index", help="Build indexes of frozen datasets, and have one answer searches.")
 app.add_typer(datasets.app, name="datasets", help="Choose, freeze and export training sets.")
+app.add_typer(augmentation.recipes, name="recipes", help="Look at how pictures are made, and save ways of one's own.")
+app.add_typer(augmentation.backgrounds, name="backgrounds", help="Choose what products are laid on.")
 
 
 def _print_version(is_asked: bool) -> None:

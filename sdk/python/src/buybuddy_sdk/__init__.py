@@ -1,5 +1,6 @@
 """The Python client of the Buybuddy AI platform: `Client` for plain programs, `AsyncClient` for asyncio."""
 
+from buybuddy_sdk._async.augmentation import AsyncRun
 from buybuddy_sdk._async.bulk import AsyncBulk
 from buybuddy_sdk._async.client import AsyncClient
 from buybuddy_sdk._async.collaboration import AsyncHeldLock
@@ -14,6 +15,7 @@ from buybuddy_sdk._files import NamedFile
 from buybuddy_sdk._page import Page
 from buybuddy_sdk._retry import Options
 from buybuddy_sdk._sse import Event
+from buybuddy_sdk._sync.augmentation import Run
 from buybuddy_sdk._sync.bulk import Bulk
 from buybuddy_sdk._sync.client import Client
 from buybuddy_sdk._sync.collaboration import HeldLock
@@ -60,6 +62,7 @@ __all__ = [
     "AsyncIndex",
     "AsyncJob",
     "AsyncPager",
+    "AsyncRun",
     "AsyncStarted",
     "Bulk",
     "BuybuddyError",
@@ -90,6 +93,7 @@ __all__ = [
     "QueueFull",
     "RateLimited",
     "ResourceLocked",
+    "Run",
     "ServerError",
     "Started",
     "StorageFull",

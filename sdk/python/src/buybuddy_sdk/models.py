@@ -139,6 +139,31 @@ class AuditOut(Model):
     subject: ActivitySubject
 
 
+class AugmentIn(Model):
+    """
+    What is to be made; without anything, what the platform recommends.
+    """
+
+    real_target: int | None = None
+    """
+    Real pictures a product, those that are there counted.
+    """
+    recipe: str | None = None
+    """
+    `published`, `store`, or a saved recipe's name.
+    """
+    seed: int | None = None
+    splits: list[Literal["train", "val", "test"] | str] | None = None
+    synthetic_target: int | None = None
+    """
+    Synthetic pictures a product, those that are there counted.
+    """
+    version: int | None = None
+    """
+    A frozen version; the newest without one.
+    """
+
+
 class AutomationOut(Model):
     """
     What people have said of automatic approvals since they were last switched on: the newest 1,000 answers.
@@ -205,11 +230,51 @@ class AutomationPreviewIn(Model):
     """
 
 
+class Background(Model):
+    """
+    What is behind a cut-out: pictures of the library, shelves that are drawn, or a light colour.
+    """
+
+    colour: list[Any] | None = None
+    """
+    Each channel of a light colour, for the rest.
+    """
+    picture_share: float | None = None
+    """
+    Of the library's pictures; of the others' where there are none.
+    """
+    shelf_share: float | None = None
+    """
+    Of drawn shelves.
+    """
+
+
+class BackgroundOut(Model):
+    created_at: AwareDatetime
+    height_px: int
+    id: UUID
+    image_url: str
+    name: str
+    sha256: str
+    size_bytes: int
+    thumbnail_url: str
+    width_px: int
+
+
 class BarcodeNew(Model):
     barcode: str
     """
     Digits and letters, at most 32; spaces are left out, zeros are not.
     """
+
+
+class Blur(Model):
+    """
+    Motion or Gaussian blur, half and half.
+    """
+
+    probability: float | None = None
+    side_px: list[Any] | None = None
 
 
 class BulkChanges(Model):
@@ -296,6 +361,15 @@ class Count(Model):
 
     last_week: int
     total: int
+
+
+class Counts(Model):
+    """
+    Pictures of both domains.
+    """
+
+    real: int
+    synthetic: int
 
 
 class DashboardCounts(Model):
@@ -790,6 +864,18 @@ class PageAuditOut(Model):
     total: int
 
 
+class PageBackgroundOut(Model):
+    is_total_exact: bool
+    items: list[BackgroundOut]
+    limit: int
+    next_cursor: str | None
+    """
+    Where the list goes on; null at its end.
+    """
+    page: int
+    total: int
+
+
 class PageDatasetOut(Model):
     is_total_exact: bool
     items: list[DatasetOut]
@@ -1042,6 +1128,40 @@ class PhotoProblemOut(Model):
     reason: str
 
 
+class PhotoStep(Model):
+    """
+    How pictures are made of photos; they keep their size, up to a limit.
+    """
+
+    blur: Blur | None = None
+    brightness: float | None = None
+    """
+    At most so much, either way.
+    """
+    contrast: float | None = None
+    geometry_probability: float | None = None
+    """
+    Of one of: turned, shifted and scaled; seen from aside; bent.
+    """
+    hole_probability: float | None = None
+    hole_side_px: int | None = None
+    hole_value: int | None = None
+    holes: int | None = None
+    """
+    At most so many squares are covered.
+    """
+    iso_noise_probability: float | None = None
+    jitter: list[Any] | None = None
+    """
+    Brightness, contrast, saturation, hue.
+    """
+    longest_px: int | None = None
+    """
+    Larger photos are shrunk to it first.
+    """
+    rgb_shift: int | None = None
+
+
 class PhotosChangedOut(Model):
     """
     Photos that were changed; those that already were as asked are not among them.
@@ -1067,6 +1187,14 @@ class PresenceIn(Model):
     resource_id: UUID | None = None
     resource_type: str | None = None
     tab_id: str | None = None
+
+
+class PreviewOut(Model):
+    """
+    Pictures that are kept for an hour.
+    """
+
+    image_urls: list[str]
 
 
 class Problem(Model):
@@ -1305,6 +1433,62 @@ class RowError(Model):
     value: str
 
 
+class RunProductOut(Model):
+    """
+    One product in the report of a run.
+    """
+
+    before: Counts
+    label: str
+    made: Counts
+    product_id: UUID
+    reasons: list[str]
+    """
+    Why less was made, or what was left out.
+    """
+    sheet_url: str | None
+    """
+    A contact sheet of some of its pictures.
+    """
+    split: str
+    wanted: Counts
+
+
+class Scene(Model):
+    """
+    What a store has around a product, each with its probability.
+    """
+
+    camera_probability: float | None = None
+    """
+    The whole seen from aside, above or below.
+    """
+    glare_probability: float | None = None
+    """
+    A lamp's reflection on it.
+    """
+    hand_probability: float | None = None
+    """
+    A hand that holds it and hides some of it.
+    """
+    light_match: float | None = None
+    """
+    How far colour and brightness go towards those of the background.
+    """
+    neighbour_probability: float | None = None
+    """
+    Other products beside it.
+    """
+    noise: float | None = None
+    """
+    Standard deviation of the sensor's noise, at most, of 255.
+    """
+    price_rail_probability: float | None = None
+    """
+    A rail with price labels before its foot.
+    """
+
+
 class SearchEncoder(Model):
     dim: int
     name: str
@@ -1336,6 +1520,17 @@ class SearchResult(Model):
     variant_flavor: str | None
 
 
+class SentBackground(Model):
+    """
+    What became of one file.
+    """
+
+    background: BackgroundOut | None
+    filename: str
+    outcome: Literal["added", "known", "refused"] | str
+    reason: str | None
+
+
 class SentImage(Model):
     """
     What became of one file; `known` are bytes that the product has already.
@@ -1352,6 +1547,31 @@ class SentImage(Model):
 
 class SessionsEnded(Model):
     n_ended: int
+
+
+class Shadow(Model):
+    """
+    Shadows below a cut-out.
+    """
+
+    cast_probability: float | None = None
+    """
+    Long and soft, away from a light.
+    """
+    contact_probability: float | None = None
+    """
+    Dark and narrow, where the product stands.
+    """
+    drop_offset_px: float | None = None
+    """
+    To the right and down.
+    """
+    drop_opacity: list[Any] | None = None
+    drop_probability: float | None = None
+    """
+    Soft, all around.
+    """
+    drop_sigma_px: float | None = None
 
 
 class SkippedItem(Model):
@@ -1527,6 +1747,37 @@ class VideoStats(Model):
     processing: int | None = None
 
 
+class Warp(Model):
+    """
+    How a cut-out is bent and turned; all of it is done in one resampling.
+    """
+
+    distortion_probability: float | None = None
+    """
+    Of each of the two.
+    """
+    grid_distortion: float | None = None
+    """
+    By how much cells of a 5 × 5 grid grow or shrink.
+    """
+    optical_distortion: float | None = None
+    """
+    Of a lens: barrel to pincushion.
+    """
+    perspective: list[Any] | None = None
+    """
+    How far corners move, as shares of the sides.
+    """
+    rotate_deg: float | None = None
+    """
+    At most so far, either way.
+    """
+    shear_deg: float | None = None
+    """
+    At most so far, either way, along both axes.
+    """
+
+
 class ActivityOut(Model):
     """
     Who did what to which row, when.
@@ -1537,6 +1788,10 @@ class ActivityOut(Model):
     at: AwareDatetime
     id: UUID
     subject: ActivitySubject
+
+
+class BackgroundsAdded(Model):
+    files: list[SentBackground]
 
 
 class BulkDeleteIn(Model):
@@ -1578,6 +1833,30 @@ class BulkEditIn(Model):
     One that is no longer at its version is left out.
     """
     product_ids: list[UUID] | None = None
+
+
+class CutOutStep(Model):
+    """
+    How pictures are made of cut-outs.
+
+    `share` is how many of a source's pictures are made so, before rounding; see Recipe.steps_of.
+    """
+
+    background: Background | None = None
+    blur: Blur | None = None
+    is_cut_allowed: bool | None = None
+    """
+    Whether a product may reach over the picture's border.
+    """
+    name: str
+    scene: Scene | None = None
+    shadow: Shadow | None = None
+    share: float | None = None
+    size: list[Any] | None = None
+    """
+    Of the product's longer side, as shares of the picture's.
+    """
+    warp: Warp | None = None
 
 
 class DatasetDetailOut(Model):
@@ -1829,6 +2108,18 @@ class PageQueueRow(Model):
     total: int
 
 
+class PageRunProductOut(Model):
+    is_total_exact: bool
+    items: list[RunProductOut]
+    limit: int
+    next_cursor: str | None
+    """
+    Where the list goes on; null at its end.
+    """
+    page: int
+    total: int
+
+
 class PageUserOut(Model):
     is_total_exact: bool
     items: list[UserOut]
@@ -1902,6 +2193,89 @@ class ProductPageOut(Model):
     """
     page: int
     total: int
+
+
+class Recipe(Model):
+    """
+    All of it. Pictures of the same recipe, seed and source are the same, byte for byte.
+    """
+
+    cut_outs: list[CutOutStep]
+    jpeg_quality: int | None = None
+    photos: PhotoStep | None = None
+    side_px: int | None = None
+    """
+    Of pictures made of cut-outs; photos keep their size.
+    """
+
+
+class RecipeEdit(Model):
+    """
+    What is to change, from which version.
+    """
+
+    name: str | None = None
+    recipe: Recipe | None = None
+    version: int
+
+
+class RecipeIn(Model):
+    name: str
+    recipe: Recipe
+
+
+class RecipeOut(Model):
+    """
+    A recipe; those that the platform brings have no id and cannot be edited.
+    """
+
+    id: UUID | None
+    name: str
+    recipe: Recipe
+    sha256: str
+    """
+    Pictures are known by it.
+    """
+    updated_at: AwareDatetime | None
+    version: int | None
+
+
+class RunOut(Model):
+    """
+    A run; pictures that finished parts have made are there while others are still made.
+    """
+
+    before: Counts
+    cancelled_at: AwareDatetime | None
+    created_at: AwareDatetime
+    created_by: str
+    dataset_id: UUID | None
+    dataset_label: str
+    failed_part_count: int
+    """
+    Their jobs can be retried.
+    """
+    id: UUID
+    made: Counts
+    part_count: int
+    plan_job_id: UUID | None
+    product_count: int
+    progress: float
+    """
+    0 to 100.
+    """
+    recipe: Recipe
+    recipe_name: str
+    remaining_s: float | None
+    seed: int
+    short_count: int
+    """
+    Products of which less was made than the targets ask for, or with a reason.
+    """
+    splits: list[str]
+    status: Literal["planning", "running", "completed", "completed_with_failures", "failed", "cancelled"] | str
+    targets: Counts
+    wanted: Counts
 
 
 class SearchOut(Model):
@@ -2113,6 +2487,18 @@ class PagePersonHere(Model):
     total: int
 
 
+class PageRunOut(Model):
+    is_total_exact: bool
+    items: list[RunOut]
+    limit: int
+    next_cursor: str | None
+    """
+    Where the list goes on; null at its end.
+    """
+    page: int
+    total: int
+
+
 class PageVideoOut(Model):
     is_total_exact: bool
     items: list[VideoOut]
@@ -2123,6 +2509,20 @@ class PageVideoOut(Model):
     """
     page: int
     total: int
+
+
+class PreviewIn(Model):
+    """
+    Which image to look at, and with what.
+    """
+
+    count: int | None = None
+    image_id: UUID
+    """
+    A frame, a shop picture or a photo of some product.
+    """
+    recipe: Recipe
+    seed: int | None = None
 
 
 class ProductOut(Model):

@@ -12,6 +12,7 @@ import httpx
 
 from buybuddy_sdk._address import checked_token, checked_url
 from buybuddy_sdk._async.accounts import AsyncApiKeys, AsyncAudit, AsyncAuth, AsyncUsers
+from buybuddy_sdk._async.augmentation import AsyncAugmentation
 from buybuddy_sdk._async.collaboration import AsyncLocks, AsyncNotifications, AsyncPresence
 from buybuddy_sdk._async.datasets import AsyncDatasets
 from buybuddy_sdk._async.embeddings import AsyncEmbeddings, AsyncIndexes
@@ -78,6 +79,7 @@ class AsyncClient:
         self.videos = AsyncVideos(transport, self.jobs)
         self.photos = AsyncPhotos(transport)
         self.datasets = AsyncDatasets(transport)
+        self.augmentation = AsyncAugmentation(transport)
         self.encoders = AsyncEncoders(transport, self.jobs)
         self.embeddings = AsyncEmbeddings(transport, self.jobs)
         self.indexes = AsyncIndexes(transport, self.jobs)

@@ -16,6 +16,7 @@ from buybuddy_sdk._files import FilePath, Form
 from buybuddy_sdk._page import Ref, id_of
 from buybuddy_sdk._retry import Options
 from buybuddy_sdk._sync.accounts import ApiKeys, Audit, Auth, Users
+from buybuddy_sdk._sync.augmentation import Augmentation
 from buybuddy_sdk._sync.collaboration import Locks, Notifications, Presence
 from buybuddy_sdk._sync.datasets import Datasets
 from buybuddy_sdk._sync.embeddings import Embeddings, Indexes
@@ -79,6 +80,7 @@ class Client:
         self.videos = Videos(transport, self.jobs)
         self.photos = Photos(transport)
         self.datasets = Datasets(transport)
+        self.augmentation = Augmentation(transport)
         self.encoders = Encoders(transport, self.jobs)
         self.embeddings = Embeddings(transport, self.jobs)
         self.indexes = Indexes(transport, self.jobs)
