@@ -36,7 +36,7 @@ def opacity_of(placed: Placed, side_px: int) -> UInt8Array:
 def darken(picture: UInt8Array, shade: UInt8Array) -> None:
     """Darken a picture in place by a (H, W) uint8 shade, of which 255 is black."""
     through = cv2.bitwise_not(shade)
-    cv2.multiply(picture, cv2.merge([through] * 3), dst=picture, scale=1 / 255)
+    picture[:] = cv2.multiply(picture, cv2.merge([through] * 3), scale=1 / 255)
 
 
 def soften(mask: UInt8Array, sigma_px: float, opacity: float, shift_xy: tuple[float, float] = (0, 0)) -> UInt8Array:

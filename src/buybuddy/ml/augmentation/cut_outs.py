@@ -10,6 +10,8 @@ UInt8Array = npt.NDArray[np.uint8]
 
 _SURE = 250  # of 255: nothing of what was behind shines through
 _EMPTY = 8
+_FRINGE_PX = 3  # JPEG and lenses mix the background's colour in as far as that, whatever the matte says
+_CROSS = np.asarray(cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3)), dtype=np.uint8)
 _LEAST_SIDE_PX = 8
 _LEAST_SURE_FRACTION = 0.2
 
@@ -48,11 +50,10 @@ def cut_out(rgb: UInt8Array, matte: UInt8Array, longest_px: int) -> CutOut:
         raise NothingCutOut("There is no product in the matte.")
     part = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     colours, opacity = rgb[part], np.where(matte[part] > _EMPTY, matte[part], np.uint8(0))
-    sure = opacity >= _SURE
-    if sure.sum() < _LEAST_SURE_FRACTION * (opacity > 127).sum() or not sure.any():
-        sure = opacity > 127
-    if not sure.any():
+    if not (opacity > 127).any():
         raise NothingCutOut("There is no opaque product in the matte.")
+    sure = _find_sure(opacity)
+    opacity = np.asarray(cv2.erode(opacity, _CROSS), dtype=np.uint8)
     clean = _spread(np.ascontiguousarray(colours), sure)
     mean = clean[sure].mean(axis=0)
     merged = np.dstack([cv2.multiply(clean, cv2.merge([opacity] * 3), scale=1 / 255), opacity])
@@ -62,6 +63,17 @@ def cut_out(rgb: UInt8Array, matte: UInt8Array, longest_px: int) -> CutOut:
         merged = cv2.resize(merged, size_wh, interpolation=cv2.INTER_AREA)
     bordered = cv2.copyMakeBorder(merged, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=(0, 0, 0, 0))
     return CutOut(np.asarray(bordered, dtype=np.uint8), (float(mean[0]), float(mean[1]), float(mean[2])))
+
+
+def _find_sure(opacity: UInt8Array) -> npt.NDArray[np.bool_]:
+    """Say which pixels have the product's colour alone: those well inside, or all there are of something thin."""
+    inside = (opacity >= _SURE).astype(np.uint8)
+    n_opaque = int((opacity > 127).sum())
+    for depth in (_FRINGE_PX, 1, 0):
+        sure = cv2.erode(inside, _CROSS, iterations=depth) > 0 if depth else inside > 0
+        if sure.sum() >= _LEAST_SURE_FRACTION * n_opaque:
+            return np.asarray(sure, dtype=np.bool_)
+    return np.asarray(opacity > 127, dtype=np.bool_)
 
 
 def _spread(rgb: UInt8Array, sure: npt.NDArray[np.bool_]) -> UInt8Array:

@@ -4,6 +4,7 @@ Store photos mostly show one, and what it hides is what an encoder must do witho
 size, place, colour and shading are what matters, not its lines.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import cv2
@@ -21,6 +22,7 @@ Point = tuple[float, float]
 # Skin under shop light, from light to dark.
 _SKINS = ((236, 198, 176), (222, 176, 148), (202, 152, 122), (172, 122, 92), (132, 90, 66), (94, 62, 46))
 _NAIL_LIGHT = 1.08
+_SHADOW_PX = 14
 
 
 class Finger(NamedTuple):
@@ -29,6 +31,9 @@ class Finger(NamedTuple):
     root: Point
     tip: Point
     width: float
+
+    def moved(self, dx: float, dy: float) -> "Finger":
+        return Finger((self.root[0] + dx, self.root[1] + dy), (self.tip[0] + dx, self.tip[1] + dy), self.width)
 
 
 class Hand(NamedTuple):
@@ -73,25 +78,56 @@ def draw_hand(stream: np.random.Generator, placed: Placed) -> Hand:
 
 def lay_behind(picture: UInt8Array, hand: Hand) -> None:
     """Lay palm and arm on a picture, in place, before the product."""
-    mask = np.zeros(picture.shape[:2], dtype=np.uint8)
-    cv2.fillPoly(mask, [np.array(hand.arm, dtype=np.float32).round().astype(np.int32)], 255, cv2.LINE_AA)
+    ends = [point for finger in (*hand.fingers, hand.thumb) for point in (finger.root, finger.tip)]
+    box = _box_around([*hand.arm, *ends], hand.thumb.width, picture)
+    if box is None:
+        return
+    mask = np.zeros((box.height, box.width), dtype=np.uint8)
+    outline = np.array(hand.arm, dtype=np.float32).round().astype(np.int32) - (box.left, box.top)
+    cv2.fillPoly(mask, [outline], 255, cv2.LINE_AA)
     for finger in (*hand.fingers, hand.thumb):
-        _draw_capsule(mask, finger)
-    darken(picture, soften(mask, 8, 110, (3, 5)))
-    lay_on(picture, Placed(_shade(mask, hand.skin, 18, 0.82), 0, 0))
+        _draw_capsule(mask, finger.moved(-box.left, -box.top))
+    darken(box.of(picture), soften(mask, 8, 110, (3, 5)))
+    lay_on(picture, Placed(_shade(mask, hand.skin, 18, 0.82), box.left, box.top))
 
 
 def lay_before(picture: UInt8Array, hand: Hand, placed: Placed) -> None:
     """Lay fingers and thumb on a picture, in place, after the product."""
     product = opacity_of(placed, picture.shape[0])
     for finger in (*hand.fingers, hand.thumb):
-        mask = np.zeros(picture.shape[:2], dtype=np.uint8)
-        _draw_capsule(mask, finger)
-        contact = cv2.bitwise_and(soften(mask, 0.16 * finger.width, 130, (1, 2)), product)
-        darken(picture, np.asarray(contact, dtype=np.uint8))
+        box = _box_around([finger.root, finger.tip], finger.width, picture)
+        if box is None:
+            continue
+        mask = np.zeros((box.height, box.width), dtype=np.uint8)
+        here = finger.moved(-box.left, -box.top)
+        _draw_capsule(mask, here)
+        contact = cv2.bitwise_and(soften(mask, 0.16 * finger.width, 130, (1, 2)), box.of(product))
+        darken(box.of(picture), np.asarray(contact, dtype=np.uint8))
         skin = _shade(mask, hand.skin, finger.width / 2, 1.0)
-        _draw_nail(skin, finger, hand.skin)
-        lay_on(picture, Placed(skin, 0, 0))
+        _draw_nail(skin, here, hand.skin)
+        lay_on(picture, Placed(skin, box.left, box.top))
+
+
+class _Box(NamedTuple):
+    """A part of a picture, in pixels."""
+
+    left: int
+    top: int
+    width: int
+    height: int
+
+    def of(self, picture: UInt8Array) -> UInt8Array:
+        """Return that part, which can be written to."""
+        return picture[self.top : self.top + self.height, self.left : self.left + self.width]
+
+
+def _box_around(points: Sequence[Point], width: float, picture: UInt8Array) -> _Box | None:
+    """Return the part of a picture around points, with what a line of a width and its shadow reach; None outside."""
+    reach = 0.5 * width + _SHADOW_PX
+    low, high = np.min(points, axis=0) - reach, np.max(points, axis=0) + reach
+    left, top = (max(0, int(value)) for value in low)
+    right, bottom = (min(side, int(value) + 1) for value, side in zip(high, picture.shape[1::-1], strict=True))
+    return _Box(left, top, right - left, bottom - top) if right - left > 1 and bottom - top > 1 else None
 
 
 def _draw_arm(stream: np.random.Generator, placed: Placed, middle_y: float, thick: float) -> tuple[Point, ...]:
