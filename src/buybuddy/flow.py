@@ -49,7 +49,7 @@ from buybuddy.stages.specs import (
 
 def build_board(queue: JobQueue) -> JobBoard:
     """Wire the queue to those who follow a job's changes."""
-    return JobBoard(queue, on_change=follow_change)
+    return JobBoard(queue, on_change=follow_change, on_retry=prepare_retry)
 
 
 async def follow_change(session: Session, job: Job) -> None:
@@ -63,6 +63,12 @@ async def follow_change(session: Session, job: Job) -> None:
     if job.status in ("completed", "failed") and job.created_by is not None:
         what = {"job_type": job.type, "error": job.error_message}
         await notify(session, job.created_by, f"job.{job.status}", Subject("job", job.id, job.subject_label), what)
+
+
+async def prepare_retry(session: Session, job: Job) -> None:
+    """Say whether a failed or cancelled job may be done again. Raises: NotFound, Conflict."""
+    if job.subject_kind == indexes.SUBJECT_KIND:
+        await indexes.prepare_retry(session, job)
 
 
 def build_follow_images(board: JobBoard) -> FollowImages:

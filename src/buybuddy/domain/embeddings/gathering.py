@@ -14,7 +14,7 @@ from buybuddy.domain.datasets.versions.manifests import ManifestImage, read_mani
 from buybuddy.domain.datasets.versions.service import fetch_manifest
 from buybuddy.domain.embeddings import repository
 from buybuddy.domain.embeddings.repository import FloatArray
-from buybuddy.domain.embeddings.service import get_index, parts_prefix
+from buybuddy.domain.embeddings.service import check_unbuilt, get_index, parts_prefix
 from buybuddy.domain.jobs.batches import BatchProgress, BatchStep, Checkpoint
 from buybuddy.domain.jobs.tables import Job
 from buybuddy.errors import StageFailed
@@ -35,6 +35,7 @@ def build_gathering(storage: ObjectStorage, *, images_of_part: int = IMAGES_OF_P
 
     async def gather(session: Session, job: Job, checkpoint: Checkpoint) -> BatchProgress:
         index = await get_index(session, job.subject_id)
+        check_unbuilt(index)
         version = await repository.get_version(session, index)
         if version is None:
             raise StageFailed("The frozen version that the index was to be of was deleted.")

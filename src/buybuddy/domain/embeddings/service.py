@@ -21,7 +21,7 @@ from buybuddy.domain.vectors.tables import Encoder
 from buybuddy.errors import Conflict, InvalidInput, NotFound
 from buybuddy.infra.db import Actor, Session, Subject, emit, new_id, record_audit, throw_away
 from buybuddy.infra.storage import ObjectStorage, object_key
-from buybuddy.stages.specs import BuildIndexResult, BuildIndexSpec, EncoderIdentity, GatherIndexSpec
+from buybuddy.stages.specs import BatchResult, BuildIndexResult, BuildIndexSpec, EncoderIdentity, GatherIndexSpec
 
 JOB_TYPE: Literal["embedding_extraction"] = "embedding_extraction"
 SUBJECT_KIND = "index"
@@ -102,10 +102,11 @@ async def begin(
 
 
 async def build(session: Session, board: JobBoard, storage: ObjectStorage, gathering: Job) -> None:
-    """Have an index built of what was gathered. Raises: NotFound."""
-    index = await get_index(session, gathering.subject_id)
-    index.n_left_out = int(str((gathering.result or {}).get("n_failed", 0)))
-    index.left_out = _left_out(gathering)
+    """Have an index built of what was gathered. Raises: NotFound, Conflict when it is built already."""
+    index = await _lock_unbuilt(session, gathering.subject_id)
+    gathered = BatchResult.model_validate(gathering.result)
+    index.n_left_out = gathered.n_failed
+    index.left_out = [{"image_id": failure.item, "reason": failure.reason} for failure in gathered.failures]
     encoder = await repository.get_encoder(session, index)
     keys = await asyncio.to_thread(storage.list_keys, parts_prefix(index.id))
     job_id = new_id()
@@ -120,9 +121,12 @@ async def build(session: Session, board: JobBoard, storage: ObjectStorage, gathe
 
 
 async def keep_result(session: Session, job: Job, result: BuildIndexResult) -> None:
-    """Keep what was built; the parts that it was built of go. An index that was deleted meanwhile goes as well."""
+    """Keep what was built; the parts that it was built of go.
+
+    What was built of an index that was deleted meanwhile, or that another job has built before, goes as well.
+    """
     index = await repository.lock_index(session, job.subject_id) if job.subject_id else None
-    if index is None:
+    if index is None or index.status == "ready":
         throw_away(session, result.index_prefix)
         return
     facts = result.facts
@@ -149,6 +153,17 @@ async def follow_job(session: Session, job: Job) -> None:
         index.status, index.error = "building", None
     if (index.status, index.error) != before:
         tell(session, index.id, "updated")
+
+
+async def prepare_retry(session: Session, job: Job) -> None:
+    """Let a failed or cancelled job of an index be done again. Raises: NotFound, Conflict when the index is built."""
+    await _lock_unbuilt(session, job.subject_id)
+
+
+def check_unbuilt(index: EmbeddingIndex) -> None:
+    """Raises: Conflict; an index that is built never changes: it may serve, and processes have it open."""
+    if index.status == "ready":
+        raise Conflict(f"The index {index.name} is built already, and stays as it is; build another one.")
 
 
 async def get_index(session: Session, index_id: uuid.UUID | None) -> EmbeddingIndex:
@@ -218,10 +233,14 @@ async def _get_version(session: Session, wish: Wish) -> repository.FrozenVersion
     raise NotFound("There is no such dataset, or no such version.")
 
 
+async def _lock_unbuilt(session: Session, index_id: uuid.UUID | None) -> EmbeddingIndex:
+    """Raises: NotFound, Conflict."""
+    index = await repository.lock_index(session, index_id) if index_id else None
+    if index is None:
+        raise NotFound("There is no such index.")
+    check_unbuilt(index)
+    return index
+
+
 def _kind(index: EmbeddingIndex) -> Kind:
     return index.kind  # type: ignore[return-value]  # the table's check constraint allows these only
-
-
-def _left_out(gathering: Job) -> list[dict[str, str]]:
-    failures = (gathering.result or {}).get("failures")
-    return [{"image_id": str(one["item"]), "reason": str(one["reason"])} for one in failures or []]  # type: ignore[attr-defined]
