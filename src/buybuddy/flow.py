@@ -65,10 +65,9 @@ async def follow_change(session: Session, job: Job) -> None:
         await notify(session, job.created_by, f"job.{job.status}", Subject("job", job.id, job.subject_label), what)
 
 
-async def prepare_retry(session: Session, job: Job) -> None:
-    """Say whether a failed or cancelled job may be done again. Raises: NotFound, Conflict."""
-    if job.subject_kind == indexes.SUBJECT_KIND:
-        await indexes.prepare_retry(session, job)
+async def prepare_retry(session: Session, job: Job) -> dict[str, object] | None:
+    """Return what a failed or cancelled job goes on from when it is done again. Raises: NotFound, Conflict."""
+    return await indexes.prepare_retry(session, job) if job.subject_kind == indexes.SUBJECT_KIND else job.checkpoint
 
 
 def build_follow_images(board: JobBoard) -> FollowImages:

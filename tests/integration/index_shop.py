@@ -1,7 +1,7 @@
 """A shop whose products' images have made-up vectors, and a worker with real stages: for tests of published indexes."""
 
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -75,19 +75,24 @@ class Shop:
         values = {"photo": None, "type": "synthetic", "source": "upload"}
         await self.jobs.sql(IMAGE, product=product, ids=ids, **values)
         rows = unit(n_images, seed)[: n_images if n_with_vector is None else n_with_vector]
-        await self.jobs.sql(
-            "INSERT INTO image_embeddings (encoder_id, image_id, embedding) SELECT :encoder, i.id, v.v::vector"
-            " FROM unnest(CAST(:ids AS uuid[])) WITH ORDINALITY AS i (id, n)"
-            " JOIN unnest(CAST(:rows AS text[])) WITH ORDINALITY AS v (v, n) ON v.n = i.n",
-            encoder=self.encoder,
-            ids=ids,
-            rows=[str(row.tolist()) for row in rows],
-        )
+        await self.embed(dict(zip(ids, rows, strict=False)))
         self.vectors |= dict(zip(ids, rows, strict=False))
         self.products |= dict.fromkeys(ids, product)
         async with self.jobs.db.transaction() as session:
             await datasets.add_products(session, self.dataset, ProductChoice(product_ids=[product]), SOMEBODY)
         return ids
+
+    async def embed(self, vectors: Mapping[uuid.UUID, FloatArray]) -> None:
+        """Give images their vectors, whether they had others before or not."""
+        await self.jobs.sql(
+            "INSERT INTO image_embeddings (encoder_id, image_id, embedding) SELECT :encoder, i.id, v.v::vector"
+            " FROM unnest(CAST(:ids AS uuid[])) WITH ORDINALITY AS i (id, n)"
+            " JOIN unnest(CAST(:rows AS text[])) WITH ORDINALITY AS v (v, n) ON v.n = i.n"
+            " ON CONFLICT (encoder_id, image_id) DO UPDATE SET embedding = excluded.embedding",
+            encoder=self.encoder,
+            ids=list(vectors),
+            rows=[str(row.tolist()) for row in vectors.values()],
+        )
 
     async def freeze(self) -> DatasetVersion:
         return await versions.freeze(self.jobs.db, self.storage, self.dataset, SplitPlan(), "", SOMEBODY)

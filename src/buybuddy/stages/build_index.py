@@ -21,7 +21,8 @@ Part = dict[str, npt.NDArray[np.generic]]
 def build_index(spec: BuildIndexSpec, context: StageContext) -> BuildIndexResult:
     """Build an index of every vector in the parts, and write its folder under the output prefix.
 
-    Raises: StageFailed when there is no vector or they do not fit the encoder, StageCancelled, NotFound, Unavailable.
+    Raises: StageFailed when there is no vector, when they are not as many as were gathered or do not fit the encoder,
+        StageCancelled, NotFound, Unavailable.
     """
     use_threads(context.n_threads)
     source, domains = _gather(spec, context)
@@ -69,6 +70,8 @@ def _gather(spec: BuildIndexSpec, context: StageContext) -> tuple[Source, dict[s
             n += len(vectors)
     if n == 0:
         raise StageFailed("There is no vector to build an index of.")
+    if spec.n_vectors not in (None, n):
+        raise StageFailed(f"{spec.n_vectors} vectors were gathered and {n} are left; delete it and build it anew.")
     mapped = np.memmap(path, dtype=np.float32, mode="r", shape=(n, dim))
     return Source(mapped, np.concatenate(ids), np.concatenate(products)), dict(domains)
 

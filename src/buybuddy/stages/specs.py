@@ -411,11 +411,12 @@ class BuildIndexSpec(Payload):
     """Build a published index of gathered vectors; they come in parts, each an .npz.
 
     A part holds `vectors` float32 (n, dim) unit rows, `ids` and `products` uint8 (n, 16), the UUIDs of each vector's
-    image and product, and `domains` (n,) texts.
+    image and product, and `domains` (n,) texts. All together hold `n_vectors`, where it is known how many.
     """
 
     stage: Literal["build_index"] = "build_index"
     part_keys: tuple[str, ...] = Field(min_length=1)
+    n_vectors: int | None = Field(None, ge=1)
     kind: Literal["auto", "exact", "ivf", "hnsw"] = "auto"
     encoder: EncoderIdentity
     dataset_version_id: str

@@ -44,10 +44,13 @@ def build_gathering(storage: ObjectStorage, *, images_of_part: int = IMAGES_OF_P
         ids, vectors = await repository.vectors_of(
             session, index.encoder_id, [uuid.UUID(image.image_id) for image in images]
         )
+        part_key = f"{parts_prefix(index.id)}{start:012d}.npz"
         if ids:
             by_id = {image.image_id: image for image in images}
             data = _encode([by_id[str(image_id)] for image_id in ids], vectors)
-            await asyncio.to_thread(storage.put, f"{parts_prefix(index.id)}{start:012d}.npz", data)
+            await asyncio.to_thread(storage.put, part_key, data)
+        else:  # an earlier attempt may have found some
+            await asyncio.to_thread(storage.delete_one, part_key)
         failures = await _explain(session, images, set(ids))
         end = start + len(images)
         is_last = len(images) < images_of_part or end >= version.n_images

@@ -12,6 +12,7 @@ from typing import Literal
 from buybuddy.domain.embeddings import repository
 from buybuddy.domain.embeddings.tables import EmbeddingIndex
 from buybuddy.domain.jobs import repository as jobs_repository
+from buybuddy.domain.jobs.batches import Checkpoint
 from buybuddy.domain.jobs.board import JobBoard
 from buybuddy.domain.jobs.creation import NewJob, create_follow_up_jobs, create_jobs, find_earlier
 from buybuddy.domain.jobs.idempotency import request_key
@@ -19,7 +20,7 @@ from buybuddy.domain.jobs.tables import Job
 from buybuddy.domain.vectors import repository as vectors_repository
 from buybuddy.domain.vectors.tables import Encoder
 from buybuddy.errors import Conflict, InvalidInput, NotFound
-from buybuddy.infra.db import Actor, Session, Subject, emit, new_id, record_audit, throw_away
+from buybuddy.infra.db import Actor, Session, Subject, emit, keep, new_id, record_audit, throw_away
 from buybuddy.infra.storage import ObjectStorage, object_key
 from buybuddy.stages.specs import BatchResult, BuildIndexResult, BuildIndexSpec, EncoderIdentity, GatherIndexSpec
 
@@ -112,6 +113,7 @@ async def build(session: Session, board: JobBoard, storage: ObjectStorage, gathe
     job_id = new_id()
     spec = BuildIndexSpec(
         part_keys=tuple(sorted(keys)),
+        n_vectors=gathered.n_done,
         kind=_kind(index),
         encoder=identity_of(encoder),
         dataset_version_id=str(index.dataset_version_id),
@@ -155,9 +157,20 @@ async def follow_job(session: Session, job: Job) -> None:
         tell(session, index.id, "updated")
 
 
-async def prepare_retry(session: Session, job: Job) -> None:
-    """Let a failed or cancelled job of an index be done again. Raises: NotFound, Conflict when the index is built."""
-    await _lock_unbuilt(session, job.subject_id)
+async def prepare_retry(session: Session, job: Job) -> dict[str, object] | None:
+    """Let a failed or cancelled job of an index be done again, and keep what was gathered for that long once more.
+
+    Returns: the checkpoint to go on from. None, to begin anew, when the parts that were written are gone, and when
+        nothing was found for them: vectors may have been made since.
+    Raises: NotFound, Conflict when the index is built already, or was to be of parts that are gone.
+    """
+    index = await _lock_unbuilt(session, job.subject_id)
+    has_parts = await keep(session, parts_prefix(index.id))
+    throw_away(session, parts_prefix(index.id), after_s=PARTS_KEPT_S)
+    if not has_parts and job.config["stage"] == "build_index":
+        raise Conflict(f"The vectors gathered for the index {index.name} are gone; delete it and build it anew.")
+    has_found = Checkpoint.model_validate(job.checkpoint or {}).n_done > 0
+    return job.checkpoint if has_parts and has_found else None
 
 
 def check_unbuilt(index: EmbeddingIndex) -> None:

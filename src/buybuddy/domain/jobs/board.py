@@ -15,12 +15,13 @@ class JobBoard:
 
     Args:
         on_change: called with the job after each change; flow.py keeps the job's subject in step with it.
-        on_retry: called with a job that is to be done again, before the new one is made; may raise Conflict.
+        on_retry: called with a job that is to be done again, before the new one is made; returns the checkpoint that
+            the new one begins with, or raises Conflict.
     """
 
     queue: JobQueue
     on_change: Callable[[Session, Job], Awaitable[None]]
-    on_retry: Callable[[Session, Job], Awaitable[None]]
+    on_retry: Callable[[Session, Job], Awaitable[dict[str, object] | None]]
 
 
 async def tell(session: Session, board: JobBoard, job: Job) -> None:

@@ -148,11 +148,11 @@ async def retry_job(session: Session, board: JobBoard, job_id: uuid.UUID, actor:
     subject = Subject(job.subject_kind, job.subject_id, job.subject_label)
     if await repository.has_unfinished(session, job.type, job.subject_id):
         raise Conflict(f"A newer job already works on {job.subject_label}.")
-    await board.on_retry(session, job)
+    checkpoint = await board.on_retry(session, job)
     record_audit(session, actor, "job.retry", Subject("job", job.id, job.subject_label))
     old_spec, new_job_id = SPEC.validate_python(job.config), new_id()
     spec = old_spec.model_copy(update={"output_prefix": old_spec.output_prefix.replace(str(job.id), str(new_job_id))})
-    new = NewJob(_job_type(job), subject, spec, new_job_id, job.parent_job_id, job.checkpoint)
+    new = NewJob(_job_type(job), subject, spec, new_job_id, job.parent_job_id, checkpoint)
     return (await create_jobs(session, board, [new], actor))[0]
 
 
