@@ -11043,7 +11043,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description NO_INDEX_SERVES, CONFLICT, INDEX_DAMAGED */
+            /** @description NO_INDEX_SERVES, INDEX_OF_OTHER_ENCODER, CONFLICT, INDEX_DAMAGED */
             409: {
                 headers: {
                     [name: string]: unknown;

@@ -55,7 +55,7 @@ async def open_and_activate(db: Database, shelf: IndexShelf, index_id: uuid.UUID
 async def open_and_roll_back(db: Database, shelf: IndexShelf, actor: Actor) -> EmbeddingIndex | None:
     """Open the index that served before, then have it serve again; None when that was the living vectors.
 
-    Raises: NoWayBack, Conflict, IndexDamaged, Unavailable.
+    Raises: NoWayBack, OtherEncoder, Conflict, IndexDamaged, Unavailable.
     """
     async with db.transaction() as session:
         serving = await repository.find_serving(session)
@@ -71,16 +71,18 @@ async def open_and_roll_back(db: Database, shelf: IndexShelf, actor: Actor) -> E
 async def activate(session: Session, index_id: uuid.UUID, actor: Actor) -> EmbeddingIndex:
     """Have an index answer searches from now on; the one before is what a rollback goes back to.
 
+    An index has one place in the way back, the newest: activated again, it leaves the one that it had.
+
     Raises: NotFound, NotReady, OtherEncoder.
     """
     serving = await repository.begin_swap(session)
     index = await get_index(session, index_id)
     await session.refresh(index, with_for_update=True)
     check_ready(index)
-    if index.encoder_id != (await get_serving_encoder(session)).id:
-        raise OtherEncoder("This index is of another encoder than the one that serves; activate that encoder first.")
+    await _check_encoder(session, index, "activate that encoder first")
     if serving is not None and serving.id == index.id:
         return index
+    await repository.take_out_of_history(session, index)
     index.previous_id = serving.id if serving is not None else None
     await _swap(session, serving, index, "index.activate", actor)
     return index
@@ -91,7 +93,7 @@ async def roll_back(session: Session, actor: Actor, expected: uuid.UUID | None =
 
     Args:
         expected: the one that is meant to serve afterwards, where the caller has opened it already.
-    Raises: NoWayBack, Conflict when another one has begun to serve since then.
+    Raises: NoWayBack, OtherEncoder, Conflict when another one has begun to serve since then.
     """
     serving = await repository.begin_swap(session)
     if serving is None:
@@ -99,8 +101,16 @@ async def roll_back(session: Session, actor: Actor, expected: uuid.UUID | None =
     if serving.previous_id != expected:
         raise Conflict("Another index has begun to serve meanwhile; look again.")
     index = await get_index(session, serving.previous_id) if serving.previous_id is not None else None
+    if index is not None:
+        await _check_encoder(session, index, "activate that encoder first, or delete this index to go back further")
     await _swap(session, serving, index, "index.rollback", actor)
     return index
+
+
+async def _check_encoder(session: Session, index: EmbeddingIndex, remedy: str) -> None:
+    """Raises: OtherEncoder."""
+    if index.encoder_id != (await get_serving_encoder(session)).id:
+        raise OtherEncoder(f"The index {index.name} is of another encoder than the one that serves; {remedy}.")
 
 
 async def _swap(

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from sqlalchemy import delete, func, select, text, update
+from sqlalchemy import Uuid, cast, delete, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from buybuddy.domain.datasets.tables import Dataset, DatasetVersion
@@ -123,6 +123,16 @@ async def serve(session: Session, index_id: uuid.UUID | None) -> None:
         start = update(EmbeddingIndex).where(EmbeddingIndex.id == index_id)
         start = start.values(is_serving=True, activated_at=func.clock_timestamp())
         await session.execute(start.execution_options(**quiet))
+
+
+async def take_out_of_history(session: Session, index: EmbeddingIndex) -> None:
+    """Have rollbacks pass an index over: from those after it to the one before it; within a swap (begin_swap).
+
+    None is made to go back to itself, also where rows were written when rollbacks could still run in circles.
+    """
+    before = func.nullif(cast(index.previous_id, Uuid), EmbeddingIndex.id)
+    statement = update(EmbeddingIndex).where(EmbeddingIndex.previous_id == index.id).values(previous_id=before)
+    await session.execute(statement.execution_options(synchronize_session=False))
 
 
 async def list_indexes(session: Session, window: Window) -> Slice[EmbeddingIndex]:

@@ -51,7 +51,7 @@ async def build_index(
 @router.post(
     "/indexes/rollback",
     operation_id="rollBackIndex",
-    responses=refusals(activation.NoWayBack, Conflict, IndexDamaged),
+    responses=refusals(activation.NoWayBack, activation.OtherEncoder, Conflict, IndexDamaged),
 )
 async def roll_back_index(principal: Engineer, platform: PlatformDep, shelf: ShelfDep) -> ServingOut:
     """Have what answered searches before the serving index answer them again."""

@@ -202,6 +202,7 @@ async def remove_index(session: Session, index_id: uuid.UUID, actor: Actor) -> N
     throw_away(session, parts_prefix(index.id))
     record_audit(session, actor, "index.delete", subject_of(index), before={"of": index.dataset_label})
     tell(session, index.id, "deleted")
+    await repository.take_out_of_history(session, index)
     await repository.remove_index(session, index.id)
 
 

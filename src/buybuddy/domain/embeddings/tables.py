@@ -22,7 +22,7 @@ class EmbeddingIndex(Base, CreatedAt):
         facts: what was built, files' hashes included (infra/vectors/facts.py).
         left_out: the first of `n_left_out` images that are not in it, with the reasons.
         is_serving: the one that searches are answered from; at most one.
-        previous_id: the one that served before this one did; none when that was the living vectors.
+        previous_id: the one that a rollback goes back to from this one; none when that is the living vectors.
     """
 
     __tablename__ = "embedding_indexes"
