@@ -44,7 +44,6 @@ class IndexServer:
     def __init__(self, *, n_threads: int = 1, most_at_once: int = MOST_AT_ONCE) -> None:
         self._n_threads, self._most_at_once = n_threads, most_at_once
         self._current: PublishedIndex | None = None
-        self._previous: PublishedIndex | None = None
         self._waiting: deque[_Request] = deque()
         self._changed = threading.Condition()
         self._is_closed = False
@@ -56,14 +55,7 @@ class IndexServer:
 
     def swap(self, index: PublishedIndex | None) -> None:
         """Have another index answer what comes from now on; what has come already is answered by the one before."""
-        self._previous, self._current = self._current, index
-
-    def roll_back(self) -> PublishedIndex | None:
-        """Have the index before the last swap answer again. Raises: Conflict when there is none."""
-        if self._previous is None:
-            raise Conflict("There is no index before this one to go back to.")
-        self._current, self._previous = self._previous, None
-        return self._current
+        self._current = index
 
     async def search(self, queries: FloatArray, k: int, index: PublishedIndex | None = None) -> Found:
         """Find the k most similar vectors for each query, in the current index or in the one that is named.
