@@ -46,7 +46,7 @@ async def open_and_activate(db: Database, shelf: IndexShelf, index_id: uuid.UUID
     async with db.transaction() as session:
         index = await get_index(session, index_id)
         check_ready(index)
-    await shelf.open(index)
+    await shelf.open(index, is_urgent=True)
     async with db.transaction() as session:
         await activate(session, index_id, actor)
     await shelf.follow_serving()
@@ -61,7 +61,7 @@ async def open_and_roll_back(db: Database, shelf: IndexShelf, actor: Actor) -> E
         serving = await repository.find_serving(session)
         previous = await get_index(session, serving.previous_id) if serving and serving.previous_id else None
     if previous is not None:
-        await shelf.open(previous)
+        await shelf.open(previous, is_urgent=True)
     async with db.transaction() as session:
         index = await roll_back(session, actor, previous.id if previous is not None else None)
     await shelf.follow_serving()

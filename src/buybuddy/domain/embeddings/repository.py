@@ -1,7 +1,7 @@
 """Every query about published indexes."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -92,6 +92,11 @@ async def add_index(session: Session, values: dict[str, object]) -> EmbeddingInd
 
 async def find_index(session: Session, index_id: uuid.UUID) -> EmbeddingIndex | None:
     return await session.get(EmbeddingIndex, index_id)
+
+
+async def existing(session: Session, index_ids: Collection[uuid.UUID]) -> set[uuid.UUID]:
+    """Return those of the indexes that were not deleted."""
+    return set(await session.scalars(select(EmbeddingIndex.id).where(EmbeddingIndex.id.in_(index_ids))))
 
 
 async def find_by_name(session: Session, name: str) -> uuid.UUID | None:
