@@ -1,5 +1,6 @@
 """The manifest of a dataset: every image with its hash, domain, product and split, as one Parquet file."""
 
+import contextlib
 import hashlib
 import uuid
 from collections.abc import Iterator, Sequence
@@ -165,17 +166,31 @@ def domain_of(image_type: str, parent_type: str | None, augmentation_step: str |
     return "real" if "real" in (image_type, parent_type) or augmentation_step == "photo" else "synthetic"
 
 
-def read_manifest(path: Path, rows_at_once: int, *, start: int = 0) -> Iterator[list[ManifestImage]]:
-    """Yield the images of a manifest, many at once, from the start-th on. Blocking."""
-    with pq.ParquetFile(path) as file:
+class OpenManifest:
+    """A manifest that is read from again and again; its file may be removed once it is open. Blocking."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = pq.ParquetFile(path)
+
+    def read(self, rows_at_once: int, *, start: int = 0) -> Iterator[list[ManifestImage]]:
+        """Yield the images, many at once, from the start-th on."""
         first = 0
-        for group in range(file.num_row_groups):
-            n_rows = file.metadata.row_group(group).num_rows
+        for group in range(self._file.num_row_groups):
+            n_rows = self._file.metadata.row_group(group).num_rows
             if first + n_rows > start:
-                table = file.read_row_group(group, columns=list(NAMES)).slice(max(start - first, 0))
+                table = self._file.read_row_group(group, columns=list(NAMES)).slice(max(start - first, 0))
                 for batch in table.to_batches(max_chunksize=rows_at_once):
                     yield [ManifestImage(**row) for row in batch.to_pylist()]
             first += n_rows
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def read_manifest(path: Path, rows_at_once: int, *, start: int = 0) -> Iterator[list[ManifestImage]]:
+    """Yield the images of a manifest, many at once, from the start-th on. Blocking."""
+    with contextlib.closing(OpenManifest(path)) as manifest:
+        yield from manifest.read(rows_at_once, start=start)
 
 
 def hash_file(path: Path) -> str:
