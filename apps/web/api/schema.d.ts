@@ -3772,7 +3772,7 @@ export interface components {
             left_out: components["schemas"]["LeftOutImage"][];
             /**
              * Left Out Count
-             * @description Images of the version without a vector, or gone by then.
+             * @description Images of the version without a vector, or gone by then; augmented ones, which get none, aside.
              */
             left_out_count: number;
             /** Name */

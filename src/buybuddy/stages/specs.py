@@ -619,17 +619,19 @@ class ItemFailure(Payload):
 
 
 class BatchResult(Payload):
-    """How many rows were done and how many were not, the first of those with their reasons."""
+    """How many rows were done and how many were not, the first of those with their reasons; others were skipped."""
 
     stage: Literal["batch"] = "batch"
     n_done: int
     n_failed: int
     failures: tuple[ItemFailure, ...] = ()
+    n_skipped: int = 0
 
     def summary(self) -> dict[str, object]:
         """Return what a job shows of it."""
         failures = [failure.model_dump() for failure in self.failures]
-        return {"n_done": self.n_done, "n_failed": self.n_failed, "failures": failures}
+        skipped = {"n_skipped": self.n_skipped} if self.n_skipped else {}
+        return {"n_done": self.n_done, "n_failed": self.n_failed, "failures": failures, **skipped}
 
 
 StageSpec = (

@@ -2431,7 +2431,7 @@ class IndexOut(Model):
     """
     left_out_count: int
     """
-    Images of the version without a vector, or gone by then.
+    Images of the version without a vector, or gone by then; augmented ones, which get none, aside.
     """
     name: str
     parameters: dict[str, int] | None

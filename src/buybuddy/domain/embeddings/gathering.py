@@ -32,6 +32,7 @@ def build_gathering(storage: ObjectStorage, *, images_of_part: int = IMAGES_OF_P
     """Build the step that writes the next part: the images of the manifest from the one on that the cursor numbers.
 
     A part is named after the place that it begins at, so that a batch which is done again writes the same object.
+    Augmented images have no vectors of their own (extraction.py): they are counted, and nobody is told to extract them.
     """
     manifests = _Manifests(storage)
 
@@ -53,10 +54,12 @@ def build_gathering(storage: ObjectStorage, *, images_of_part: int = IMAGES_OF_P
             await asyncio.to_thread(storage.put, part_key, data)
         else:  # an earlier attempt may have found some
             await asyncio.to_thread(storage.delete_one, part_key)
-        failures = await _explain(session, images, set(ids))
+        found = set(ids)
+        missing = [image for image in images if uuid.UUID(image.image_id) not in found]
+        failures = await _explain(session, [image for image in missing if image.image_type != "augmented"])
         end = start + len(images)
         is_last = len(images) < images_of_part or end >= version.n_images
-        after = checkpoint.after(None if is_last else str(end), len(ids), failures)
+        after = checkpoint.after(None if is_last else str(end), len(ids), failures, len(missing) - len(failures))
         if is_last and after.n_done == 0:
             raise StageFailed("None of the version's images has a vector of this encoder; extract them first.")
         return BatchProgress(after, end / max(version.n_images, 1), f"gathering vectors: {after.n_done}")
@@ -76,7 +79,9 @@ class _Manifests:
 
     async def read(self, job_id: uuid.UUID, version: DatasetVersion, start: int, n: int) -> list[ManifestImage]:
         """Return the n images of a version from the start-th on. Raises: ManifestDamaged, Unavailable."""
-        manifest = self._open.pop(job_id, None) or await asyncio.to_thread(self._fetch, version)
+        manifest = self._open.pop(job_id, None)
+        if manifest is None:
+            manifest = await asyncio.to_thread(self._fetch, version)
         images = await asyncio.to_thread(_read_images, manifest, start, n)
         if start + n < version.n_images:
             self._open[job_id] = manifest
@@ -116,8 +121,7 @@ def _uuids(ids: Sequence[str]) -> np.ndarray[tuple[int, int], np.dtype[np.uint8]
     return np.frombuffer(raw, dtype=np.uint8).reshape(len(ids), 16)
 
 
-async def _explain(session: Session, images: Sequence[ManifestImage], found: set[uuid.UUID]) -> list[ItemFailure]:
-    missing = [image for image in images if uuid.UUID(image.image_id) not in found]
+async def _explain(session: Session, missing: Sequence[ManifestImage]) -> list[ItemFailure]:
     there = await repository.products_of(session, [uuid.UUID(image.image_id) for image in missing])
     return [
         ItemFailure(

@@ -67,7 +67,9 @@ class IndexOut(BaseModel):
     encoder: IndexEncoder
     vector_count: int
     product_count: int
-    left_out_count: int = Field(description="Images of the version without a vector, or gone by then.")
+    left_out_count: int = Field(
+        description="Images of the version without a vector, or gone by then; augmented ones, which get none, aside."
+    )
     left_out: list[LeftOutImage] = Field(description="The first hundred of them.")
     domains: dict[str, int] | None = Field(description="Images of each domain.", examples=[{"synthetic": 400}])
     parameters: dict[str, int] | None = Field(examples=[{"n_cells": 4096, "n_probe": 16}])

@@ -20,7 +20,7 @@ class EmbeddingIndex(Base, CreatedAt):
     Columns:
         kind: what was asked for; once it is built, what it is.
         facts: what was built, files' hashes included (infra/vectors/facts.py).
-        left_out: the first of `n_left_out` images that are not in it, with the reasons.
+        left_out: the first of `n_left_out` images that are not in it, with the reasons; no augmented ones.
         is_serving: the one that searches are answered from; at most one.
         previous_id: the one that a rollback goes back to from this one; none when that is the living vectors.
     """

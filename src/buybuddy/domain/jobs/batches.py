@@ -29,26 +29,31 @@ class Checkpoint(Payload):
     Args:
         cursor: where the next batch begins, as its step understands it; None at the very beginning.
         failures: the first FAILURES_SHOWN of `n_failed`.
+        n_skipped: what a step was never to work on, and so no failure.
     """
 
     cursor: str | None = None
     n_done: int = 0
     n_failed: int = 0
     failures: tuple[ItemFailure, ...] = ()
+    n_skipped: int = 0
     is_finished: bool = False
 
-    def after(self, cursor: str | None, n_done: int, failures: Sequence[ItemFailure]) -> "Checkpoint":
+    def after(
+        self, cursor: str | None, n_done: int, failures: Sequence[ItemFailure], n_skipped: int = 0
+    ) -> "Checkpoint":
         """Return the checkpoint after a batch; without a cursor that was the last one."""
         return Checkpoint(
             cursor=cursor if cursor is not None else self.cursor,
             n_done=self.n_done + n_done,
             n_failed=self.n_failed + len(failures),
             failures=(*self.failures, *failures)[:FAILURES_SHOWN],
+            n_skipped=self.n_skipped + n_skipped,
             is_finished=cursor is None,
         )
 
     def result(self) -> BatchResult:
-        return BatchResult(n_done=self.n_done, n_failed=self.n_failed, failures=self.failures)
+        return BatchResult(n_done=self.n_done, n_failed=self.n_failed, failures=self.failures, n_skipped=self.n_skipped)
 
 
 @dataclass(frozen=True)
