@@ -7,6 +7,7 @@ import uuid
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from buybuddy.domain.embeddings import activation, extraction, gathering, repository, service
@@ -95,6 +96,22 @@ async def test_what_was_deleted_since_is_left_out_of_the_answers(shop: Shop) -> 
     await shop.jobs.sql("DELETE FROM products WHERE id = :id", id=shop.products[many[0]])
     shop.vectors = {image: one for image, one in shop.vectors.items() if shop.products[image] != shop.products[many[0]]}
     assert await shop.rank(shelf, query, 6) == shop.best(query, 6)
+    await shelf.stop()
+
+
+async def test_a_product_with_many_images_does_not_hide_the_others(shop: Shop) -> None:
+    many = await shop.product(120, seed=1)
+    for seed in range(2, 12):
+        await shop.product(2, seed=seed)
+    query = shop.vectors[many[0]]
+    alike = {image: query + 0.05 * row for image, row in zip(many, unit(120, 30), strict=True)}
+    shop.vectors |= {image: row / np.linalg.norm(row) for image, row in alike.items()}
+    await shop.embed({image: shop.vectors[image] for image in many})
+    await shop.freeze()
+    shelf = shop.shelf()
+    await shop.activate(shelf, (await shop.build("May")).id)
+    for k in (1, 4, 11):
+        assert await shop.rank(shelf, query, k) == shop.best(query, k)
     await shelf.stop()
 
 

@@ -189,20 +189,6 @@ async def test_a_swap_under_load_answers_from_one_or_the_other(tmp_path: Path) -
     server.close()
 
 
-async def test_a_product_with_many_images_does_not_hide_the_others(tmp_path: Path) -> None:
-    vectors = np.concatenate([np.repeat(unit(1, 11), 200, axis=0), unit(40, 12)])
-    products = np.concatenate([numbered(1, 7).repeat(200, axis=0), numbered(40, 100)])
-    (tmp_path / "i").mkdir()
-    build_index(Source(vectors, numbered(240), products), tmp_path / "i", "auto", ORIGIN, lambda share, step: None)
-    server = IndexServer()
-    server.swap(PublishedIndex.open(tmp_path / "i"))
-    ranked = await server.rank_products(vectors[:1], 5)
-    assert ranked[0].product_id.int == 7
-    assert len({hit.product_id for hit in ranked}) == 5
-    assert [hit.similarity for hit in ranked] == sorted((hit.similarity for hit in ranked), reverse=True)
-    server.close()
-
-
 @given(
     st.lists(st.tuples(st.integers(0, 30), st.integers(0, 8), st.floats(-1, 1, width=32)), max_size=40),
     st.integers(1, 10),

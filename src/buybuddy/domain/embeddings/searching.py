@@ -8,8 +8,8 @@ from buybuddy.domain.embeddings import repository
 from buybuddy.domain.embeddings.shelf import Shelved
 from buybuddy.domain.vectors.repository import ProductMatch
 from buybuddy.infra.db import Database
-from buybuddy.infra.vectors.published import best_of_products
-from buybuddy.infra.vectors.server import IMAGES_PER_PRODUCT, MOST_IMAGES, IndexServer
+from buybuddy.infra.vectors.published import IMAGES_PER_PRODUCT, MOST_IMAGES, best_of_products
+from buybuddy.infra.vectors.server import IndexServer
 
 
 async def rank_products(

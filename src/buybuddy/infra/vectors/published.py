@@ -15,6 +15,8 @@ FloatArray = npt.NDArray[np.float32]
 IntArray = npt.NDArray[np.int64]
 
 NOT_FOUND = -1
+IMAGES_PER_PRODUCT = 8  # looked at for each wanted product; its best image speaks for it
+MOST_IMAGES = 2_048
 SHARE_QUERIES, SHARE_CELLS = 0, 1  # what FAISS's threads divide among themselves
 
 
@@ -84,10 +86,15 @@ class PublishedIndex:
             raise ValueError(f"queries of {queries.shape} for an index of dim {self.facts.dim}")
 
     def search(self, queries: FloatArray, k: int) -> Found:
-        """Find the k most similar vectors for each query; as many threads work as this thread is allowed.
+        """Find vectors that are most similar to each query: the k nearest in an exact index, most of them in others.
+
+        How many of them others find is in their facts (`recall_at_10`). Several queries are divided among as many
+        threads as the calling one is allowed. A single one is divided by cells in an index of kind ivf; in exact ones
+        and graphs it is the work of one thread, whatever is allowed.
 
         Args:
             queries: (n, dim) float32 unit rows.
+        Returns: k of each query, nearest first; NOT_FOUND fills up where the index, or what was looked at, has fewer.
         Raises: ValueError when they are of another length.
         """
         self.check(queries)

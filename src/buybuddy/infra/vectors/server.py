@@ -10,14 +10,12 @@ import numpy.typing as npt
 
 from buybuddy.errors import Conflict, Unavailable
 from buybuddy.infra.vectors.faiss_library import use_threads
-from buybuddy.infra.vectors.published import Found, Hit, PublishedIndex, best_of_products
+from buybuddy.infra.vectors.published import Found, PublishedIndex
 
 FloatArray = npt.NDArray[np.float32]
 
 MOST_AT_ONCE = 64  # queries of one batch
 MOST_WAITING = 4_096
-IMAGES_PER_PRODUCT = 8  # looked at for each wanted product; its best image speaks for it
-MOST_IMAGES = 2_048
 
 
 @dataclass(eq=False)
@@ -64,7 +62,9 @@ class IndexServer:
             queries: (n, dim) float32 unit rows.
         Raises: Conflict when no index serves, ValueError for queries of another length, Unavailable.
         """
-        index = self._chosen(index)
+        index = index or self._current
+        if index is None:
+            raise Conflict("No published index serves.")
         index.check(queries)
         loop = asyncio.get_running_loop()
         request = _Request(index, queries, min(k, index.facts.n_vectors), loop, loop.create_future())
@@ -78,20 +78,6 @@ class IndexServer:
             self._changed.notify()
         return await request.answer
 
-    async def rank_products(self, queries: FloatArray, k: int, index: PublishedIndex | None = None) -> list[Hit]:
-        """Return the k nearest products, each by its best image over the queries; more images are looked at if needed.
-
-        Raises: as `search`.
-        """
-        index = self._chosen(index)
-        n_images = k * IMAGES_PER_PRODUCT
-        while True:
-            found = await self.search(queries, n_images, index)
-            best = best_of_products(index.hits(found), k)
-            if len(best) == k or found.is_all or n_images >= min(MOST_IMAGES, index.facts.n_vectors):
-                return best
-            n_images *= 4
-
     def close(self) -> None:
         """Stop answering; what waits is refused. Blocking, for as long as a batch takes."""
         with self._changed:
@@ -99,12 +85,6 @@ class IndexServer:
             self._changed.notify()
         if self._thread is not None:
             self._thread.join()
-
-    def _chosen(self, index: PublishedIndex | None) -> PublishedIndex:
-        chosen = index or self._current
-        if chosen is None:
-            raise Conflict("No published index serves.")
-        return chosen
 
     def _serve(self) -> None:
         use_threads(self._n_threads)
