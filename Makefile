@@ -61,6 +61,7 @@ bench: setup ## measure what docs/BENCHMARKS.md reports
 	$(BIN)/buybuddy bench video
 	-$(BIN)/buybuddy bench retrieval
 	-$(BIN)/buybuddy bench ingest
+	$(BIN)/buybuddy bench augment
 	$(BIN)/buybuddy bench api
 	$(BIN)/buybuddy bench export
 	$(BIN)/buybuddy bench queue
