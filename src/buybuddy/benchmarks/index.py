@@ -25,6 +25,7 @@ from buybuddy.benchmarks.pool import BLOCK, Pool, unit_rows
 from buybuddy.benchmarks.report import BenchmarkReport
 from buybuddy.infra.vectors import IndexFacts, IndexKind, IndexOrigin
 from buybuddy.infra.vectors.building import Source, build_index
+from buybuddy.infra.vectors.cells import look_into
 from buybuddy.infra.vectors.facts import INDEX_NAME
 from buybuddy.infra.vectors.faiss_library import load_faiss, use_threads
 from buybuddy.infra.vectors.published import IMAGES_PER_PRODUCT, PublishedIndex, best_of_products
@@ -181,7 +182,7 @@ async def _measure_service(
     server.swap(index)
     bare = load_faiss().read_index(str(folder / INDEX_NAME), load_faiss().IO_FLAG_MMAP_IFC)
     if index.facts.kind == "ivf":
-        bare.nprobe = index.facts.parameters["n_probe"]
+        look_into(bare, index.facts.parameters["n_probe"])
     elif index.facts.kind == "hnsw":
         bare.hnsw.efSearch = index.facts.parameters["n_seen"]
     with ThreadPoolExecutor(1, initializer=use_threads, initargs=(n_threads,)) as alone:

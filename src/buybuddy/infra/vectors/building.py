@@ -13,6 +13,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from buybuddy.infra.vectors.cells import cells_of, look_into, new_cells
 from buybuddy.infra.vectors.centres import find_centres
 from buybuddy.infra.vectors.facts import IndexFacts, IndexKind, IndexOrigin
 from buybuddy.infra.vectors.faiss_library import load_faiss
@@ -29,6 +30,7 @@ HELD_OUT_AT_MOST, HELD_OUT_SHARE = 1_000, 0.05
 BLOCK = 20_000  # rows added at once
 HNSW_BLOCK = 2_000  # slower, and it is to stop within seconds
 SAMPLE_PER_CELL = 32
+SAMPLE_FOR_RANGES = 20_000
 HNSW_LINKS, HNSW_BUILD_SEEN = 32, 100
 N_COMPARED = 50
 MOST_SEEN = 1024
@@ -152,7 +154,7 @@ class _Approximate:
         return _Built(index, self._order, parameters, *recalls, len(queries))
 
     def _new_cells(self) -> tuple[Any, dict[str, int]]:
-        """Return an empty index of cells: a row's cell is that of the nearest centre, and it is kept in halves."""
+        """Return an empty index of cells (cells.py)."""
         n_rest = self._n - len(self._held)
         n_cells = max(1, min(2 ** round(np.log2(4 * self._n**0.5)), n_rest // 8))
         n_sample = min(n_rest, SAMPLE_PER_CELL * n_cells)
@@ -161,14 +163,7 @@ class _Approximate:
         centres = find_centres(
             sample, n_cells, self._chooser, lambda share: self._report(0.3 * share, "finding the centres of cells")
         )
-        faiss = load_faiss()
-        nearest = faiss.IndexFlatIP(self._dim)
-        nearest.add(centres)
-        index = faiss.IndexIVFScalarQuantizer(
-            nearest, self._dim, n_cells, faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT, False
-        )
-        index.train(sample[:1_000])  # halves need none; the centres are there already
-        return index, {"n_cells": n_cells}
+        return new_cells(centres, sample[:SAMPLE_FOR_RANGES]), {"n_cells": n_cells}
 
     def _new_links(self) -> tuple[Any, dict[str, int]]:
         faiss = load_faiss()
@@ -183,7 +178,7 @@ class _Approximate:
 
     def _tune(self, index: Any, queries: FloatArray, exact: IntArray) -> tuple[int, tuple[float, float]]:
         """Return about the least effort that finds enough, or the greatest there is, and the recalls at 10 and 50."""
-        most = index.nlist if self._kind == "ivf" else MOST_SEEN
+        most = cells_of(index).nlist if self._kind == "ivf" else MOST_SEEN
         low, high = 1, 1
         while not _is_enough(recalls := self._recalls(index, queries, exact, high)) and high < most:
             low, high = high, min(2 * high, most)
@@ -199,18 +194,16 @@ class _Approximate:
         return high, recalls
 
     def _recalls(self, index: Any, queries: FloatArray, exact: IntArray, effort: int) -> tuple[float, float]:
-        faiss = load_faiss()
         what = "cells" if self._kind == "ivf" else "in view"
-        parameters = (
-            faiss.SearchParametersIVF(nprobe=effort)
-            if self._kind == "ivf"
-            else faiss.SearchParametersHNSW(efSearch=effort)
-        )
+        if self._kind == "ivf":
+            look_into(index, effort)
+        else:
+            index.hnsw.efSearch = effort
         rows = []
         for start in range(0, len(queries), QUERIES_AT_ONCE):
             self._report(0.88, f"measuring recall with {effort} {what}")
             some = queries[start : start + QUERIES_AT_ONCE]
-            rows.append(index.search(some, exact.shape[1], params=parameters)[1])
+            rows.append(index.search(some, exact.shape[1])[1])
         found = np.concatenate(rows)
         return recall(found, exact, 10), recall(found, exact, N_COMPARED)
 

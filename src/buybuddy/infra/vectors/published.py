@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 import numpy.typing as npt
 
+from buybuddy.infra.vectors.cells import cells_of, look_into, share
 from buybuddy.infra.vectors.facts import IDS_NAME, INDEX_NAME, PRODUCTS_NAME, IndexDamaged, IndexFacts
 from buybuddy.infra.vectors.faiss_library import load_faiss
 from buybuddy.infra.vectors.folders import check_files, read_facts
@@ -17,7 +18,6 @@ IntArray = npt.NDArray[np.int64]
 NOT_FOUND = -1
 IMAGES_PER_PRODUCT = 8  # looked at for each wanted product; its best image speaks for it
 MOST_IMAGES = 2_048
-SHARE_QUERIES, SHARE_CELLS = 0, 1  # what FAISS's threads divide among themselves
 
 
 class Found(NamedTuple):
@@ -75,7 +75,7 @@ class PublishedIndex:
         if not index.ntotal == len(ids) == len(products) == facts.n_vectors or index.d != facts.dim:
             raise IndexDamaged("The files of the index do not belong together.")
         if facts.kind == "ivf":
-            index.nprobe = facts.parameters.get("n_probe", index.nlist)
+            look_into(index, facts.parameters.get("n_probe", cells_of(index).nlist))
         elif facts.kind == "hnsw":
             index.hnsw.efSearch = facts.parameters.get("n_seen", index.ntotal)
         return cls(index, ids, products, facts, name)
@@ -99,7 +99,7 @@ class PublishedIndex:
         """
         self.check(queries)
         if self.facts.kind == "ivf":
-            self._index.parallel_mode = SHARE_CELLS if len(queries) == 1 else SHARE_QUERIES
+            share(self._index, len(queries))
         similarities, rows = self._index.search(np.ascontiguousarray(queries, dtype=np.float32), k)
         return Found(rows, similarities)
 
