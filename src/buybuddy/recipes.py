@@ -98,7 +98,7 @@ class CutOutStep(Part):
     `share` is how many of a source's pictures are made so, before rounding; see Recipe.steps_of.
     """
 
-    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,31}$", examples=["heavy"])]
     share: Annotated[float, Field(gt=0, le=1000)] = 1
     size: Annotated[tuple[float, float], AfterValidator(_ascending)] = Field(
         (0.75, 0.95), description="Of the product's longer side, as shares of the picture's."

@@ -19,6 +19,7 @@ VIEWER = """
     listPhotos getPhoto getPhotoFacets listPhotoImports getPhotoImport listPhotoImportProblems
     listCandidates listSuggestions listDecisions listMatchingQueue getMatchingProgress getEvaluation listLeftOut
     listEncoders listIndexes getIndex listEmbeddingJobs getMatchingSettings getAutomation listMatchAudits
+    listAugmentationRuns getAugmentationRun listAugmentedProducts getAugmentationReport listRecipes listBackgrounds
     listJobs getQueueStatus getJob listJobLogs
     getLock listPresence bePresent leavePresence
     listNotifications countUnreadNotifications readAllNotifications readNotification deleteNotification
@@ -32,6 +33,7 @@ OPERATOR = """
     downloadImportTemplate previewImport getImport listImportRows applyImport discardImport
     bulkDeleteProducts bulkEditProducts undoBulkEdit
     approveMatches rejectMatches skipMatches undoMatches assignPhotos previewAutomation answerMatchAudit
+    addBackgrounds deleteBackground
     addPhotos beginPhotoImport discardPhotos restorePhotos
     cancelJob retryJob
     acquireLock releaseLock releaseLockByBeacon
@@ -41,6 +43,7 @@ ENGINEER = """
     freezeDataset deleteDatasetVersion
     evaluateMatching
     fillEncoder activateEncoder
+    augmentDataset cancelAugmentationRun createRecipe editRecipe deleteRecipe previewRecipe
     buildIndex activateIndex rollBackIndex deleteIndex extractVectors
 """
 ADMIN = """

@@ -109,9 +109,10 @@ def test_every_operation_is_called_and_every_example_is_read(tmp_path: Path) -> 
     transport = httpx.MockTransport(described)
     with Client("http://here", "bbk_x", options=Options(max_retries=0), transport=transport) as client:
         job = client.jobs.get(AN_ID)
+        recipe = client.augmentation.recipes()[0]
         bulk = BulkAnswer(bulk_id=AN_ID, n_items=1, done=1, failed=[], job=None)
         things = [client.jobs, client.products, client.videos, client.photos, client.matching, client.datasets,
-                  client.encoders, client.embeddings, client.indexes,
+                  client.encoders, client.embeddings, client.indexes, client.augmentation,
                   client.locks, client.presence, client.notifications, client.auth, client.users, client.api_keys,
                   client.audit]  # fmt: skip
         values: dict[str, Any] = {
@@ -124,6 +125,7 @@ def test_every_operation_is_called_and_every_example_is_read(tmp_path: Path) -> 
             "current": "a", "new": "b", "bulk": bulk, "changes": {"status": "ready"}, "resource_type": "product",
             "page": "/products", "job_type": "training", "max_concurrent": 1,
             "lock_token": 7, "is_right": True, "encoder": "efficientnet-lite0", "index": AN_ID,
+            "run": AN_ID, "recipe": recipe, "files": [file], "background": AN_ID,
         }  # fmt: skip
         for thing in things:
             for method in list_methods(thing):

@@ -24,6 +24,218 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/augmentation/backgrounds": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List backgrounds
+         * @description List the pictures that products are laid on, newest first; a run takes the newest 200.
+         */
+        get: operations["listBackgrounds"];
+        put?: never;
+        /**
+         * Add backgrounds
+         * @description Add pictures (JPEG, PNG, WebP); those that cannot be read or are too small are listed, not kept.
+         */
+        post: operations["addBackgrounds"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/augmentation/backgrounds/{background_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Delete background
+         * @description Remove a background; pictures that were made with it stay.
+         */
+        delete: operations["deleteBackground"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/augmentation/recipes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List recipes
+         * @description List recipes: those that the platform brings, then those that people have saved, by name.
+         */
+        get: operations["listRecipes"];
+        put?: never;
+        /**
+         * Create recipe
+         * @description Save a recipe under a name.
+         */
+        post: operations["createRecipe"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/augmentation/recipes/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Preview recipe
+         * @description Make some pictures of one image; a run with this recipe and seed makes the like.
+         */
+        post: operations["previewRecipe"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/augmentation/recipes/{recipe_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Delete recipe
+         * @description Remove a saved recipe.
+         */
+        delete: operations["deleteRecipe"];
+        options?: never;
+        head?: never;
+        /**
+         * Edit recipe
+         * @description Change a recipe; pictures that were made with it keep the one they were made with.
+         */
+        patch: operations["editRecipe"];
+        trace?: never;
+    };
+    "/api/v1/augmentation/runs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List runs
+         * @description List runs, newest first.
+         */
+        get: operations["listAugmentationRuns"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/augmentation/runs/{run_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get run
+         * @description Return one run.
+         */
+        get: operations["getAugmentationRun"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/augmentation/runs/{run_id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Cancel run
+         * @description Stop a run; what its finished parts have made stays.
+         */
+        post: operations["cancelAugmentationRun"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/augmentation/runs/{run_id}/products": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List augmented products
+         * @description List what a run found, wanted and made of each product.
+         */
+        get: operations["listAugmentedProducts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/augmentation/runs/{run_id}/report": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get report
+         * @description Send the report of a run: as JSON, or as a page with a contact sheet for each product.
+         */
+        get: operations["getAugmentationReport"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/auth/api-keys": {
         parameters: {
             query?: never;
@@ -434,6 +646,26 @@ export interface paths {
          * @description Change name or description; 409, with the row as it is and who changed it, when it is not as it was read.
          */
         patch: operations["editDataset"];
+        trace?: never;
+    };
+    "/api/v1/datasets/{dataset_id}/augment": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Augment dataset
+         * @description Fill every product of a frozen version up to the targets; what is there counts, so a second run makes nothing.
+         */
+        post: operations["augmentDataset"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/v1/datasets/{dataset_id}/export": {
@@ -2620,6 +2852,50 @@ export interface components {
             subject: components["schemas"]["ActivitySubject"];
         };
         /**
+         * AugmentIn
+         * @description What is to be made; without anything, what the platform recommends.
+         */
+        AugmentIn: {
+            /**
+             * Real Target
+             * @description Real pictures a product, those that are there counted.
+             * @default 400
+             */
+            real_target: number;
+            /**
+             * Recipe
+             * @description `published`, `store`, or a saved recipe's name.
+             * @default published
+             * @example published
+             */
+            recipe: string;
+            /**
+             * Seed
+             * @default 42
+             */
+            seed: number;
+            /**
+             * Splits
+             * @default [
+             *       "train",
+             *       "val",
+             *       "test"
+             *     ]
+             */
+            splits: ("train" | "val" | "test")[];
+            /**
+             * Synthetic Target
+             * @description Synthetic pictures a product, those that are there counted.
+             * @default 600
+             */
+            synthetic_target: number;
+            /**
+             * Version
+             * @description A frozen version; the newest without one.
+             */
+            version?: number | null;
+        };
+        /**
          * AutomationOut
          * @description What people have said of automatic approvals since they were last switched on: the newest 1,000 answers.
          */
@@ -2699,6 +2975,68 @@ export interface components {
              */
             precision_target?: number | null;
         };
+        /**
+         * Background
+         * @description What is behind a cut-out: pictures of the library, shelves that are drawn, or a light colour.
+         */
+        Background: {
+            /**
+             * Colour
+             * @description Each channel of a light colour, for the rest.
+             * @default [
+             *       200,
+             *       255
+             *     ]
+             */
+            colour: [
+                number,
+                number
+            ];
+            /**
+             * Picture Share
+             * @description Of the library's pictures; of the others' where there are none.
+             * @default 0.8
+             */
+            picture_share: number;
+            /**
+             * Shelf Share
+             * @description Of drawn shelves.
+             * @default 0
+             */
+            shelf_share: number;
+        };
+        /** BackgroundOut */
+        BackgroundOut: {
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Height Px */
+            height_px: number;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Image Url */
+            image_url: string;
+            /** Name */
+            name: string;
+            /** Sha256 */
+            sha256: string;
+            /** Size Bytes */
+            size_bytes: number;
+            /** Thumbnail Url */
+            thumbnail_url: string;
+            /** Width Px */
+            width_px: number;
+        };
+        /** BackgroundsAdded */
+        BackgroundsAdded: {
+            /** Files */
+            files: components["schemas"]["SentBackground"][];
+        };
         /** BarcodeNew */
         BarcodeNew: {
             /**
@@ -2706,6 +3044,33 @@ export interface components {
              * @description Digits and letters, at most 32; spaces are left out, zeros are not.
              */
             barcode: string;
+        };
+        /**
+         * Blur
+         * @description Motion or Gaussian blur, half and half.
+         */
+        Blur: {
+            /**
+             * Probability
+             * @default 0
+             */
+            probability: number;
+            /**
+             * Side Px
+             * @default [
+             *       3,
+             *       7
+             *     ]
+             */
+            side_px: [
+                number,
+                number
+            ];
+        };
+        /** Body_addBackgrounds */
+        Body_addBackgrounds: {
+            /** Files */
+            files: string[];
         };
         /** Body_addPhotos */
         Body_addPhotos: {
@@ -2983,6 +3348,113 @@ export interface components {
             last_week: number;
             /** Total */
             total: number;
+        };
+        /**
+         * Counts
+         * @description Pictures of both domains.
+         */
+        Counts: {
+            /** Real */
+            real: number;
+            /** Synthetic */
+            synthetic: number;
+        };
+        /**
+         * CutOutStep
+         * @description How pictures are made of cut-outs.
+         *
+         *     `share` is how many of a source's pictures are made so, before rounding; see Recipe.steps_of.
+         */
+        CutOutStep: {
+            /**
+             * @default {
+             *       "colour": [
+             *         200,
+             *         255
+             *       ],
+             *       "picture_share": 0.8,
+             *       "shelf_share": 0
+             *     }
+             */
+            background: components["schemas"]["Background"];
+            /**
+             * @default {
+             *       "probability": 0,
+             *       "side_px": [
+             *         3,
+             *         7
+             *       ]
+             *     }
+             */
+            blur: components["schemas"]["Blur"];
+            /**
+             * Is Cut Allowed
+             * @description Whether a product may reach over the picture's border.
+             * @default false
+             */
+            is_cut_allowed: boolean;
+            /**
+             * Name
+             * @example heavy
+             */
+            name: string;
+            /**
+             * @default {
+             *       "camera_probability": 0,
+             *       "glare_probability": 0,
+             *       "hand_probability": 0,
+             *       "light_match": 0,
+             *       "neighbour_probability": 0,
+             *       "noise": 0,
+             *       "price_rail_probability": 0
+             *     }
+             */
+            scene: components["schemas"]["Scene"];
+            /**
+             * @default {
+             *       "cast_probability": 0,
+             *       "contact_probability": 0,
+             *       "drop_offset_px": 5,
+             *       "drop_opacity": [
+             *         80,
+             *         140
+             *       ],
+             *       "drop_probability": 0.7,
+             *       "drop_sigma_px": 8
+             *     }
+             */
+            shadow: components["schemas"]["Shadow"];
+            /**
+             * Share
+             * @default 1
+             */
+            share: number;
+            /**
+             * Size
+             * @description Of the product's longer side, as shares of the picture's.
+             * @default [
+             *       0.75,
+             *       0.95
+             *     ]
+             */
+            size: [
+                number,
+                number
+            ];
+            /**
+             * @default {
+             *       "distortion_probability": 0.5,
+             *       "grid_distortion": 0,
+             *       "optical_distortion": 0,
+             *       "perspective": [
+             *         0,
+             *         0
+             *       ],
+             *       "rotate_deg": 0,
+             *       "shear_deg": 0
+             *     }
+             */
+            warp: components["schemas"]["Warp"];
         };
         /** DashboardCounts */
         DashboardCounts: {
@@ -4292,6 +4764,24 @@ export interface components {
             /** Total */
             total: number;
         };
+        /** Page[BackgroundOut] */
+        Page_BackgroundOut_: {
+            /** Is Total Exact */
+            is_total_exact: boolean;
+            /** Items */
+            items: components["schemas"]["BackgroundOut"][];
+            /** Limit */
+            limit: number;
+            /**
+             * Next Cursor
+             * @description Where the list goes on; null at its end.
+             */
+            next_cursor: string | null;
+            /** Page */
+            page: number;
+            /** Total */
+            total: number;
+        };
         /** Page[DatasetOut] */
         Page_DatasetOut_: {
             /** Is Total Exact */
@@ -4586,6 +5076,42 @@ export interface components {
             is_total_exact: boolean;
             /** Items */
             items: components["schemas"]["QueueRow"][];
+            /** Limit */
+            limit: number;
+            /**
+             * Next Cursor
+             * @description Where the list goes on; null at its end.
+             */
+            next_cursor: string | null;
+            /** Page */
+            page: number;
+            /** Total */
+            total: number;
+        };
+        /** Page[RunOut] */
+        Page_RunOut_: {
+            /** Is Total Exact */
+            is_total_exact: boolean;
+            /** Items */
+            items: components["schemas"]["RunOut"][];
+            /** Limit */
+            limit: number;
+            /**
+             * Next Cursor
+             * @description Where the list goes on; null at its end.
+             */
+            next_cursor: string | null;
+            /** Page */
+            page: number;
+            /** Total */
+            total: number;
+        };
+        /** Page[RunProductOut] */
+        Page_RunProductOut_: {
+            /** Is Total Exact */
+            is_total_exact: boolean;
+            /** Items */
+            items: components["schemas"]["RunProductOut"][];
             /** Limit */
             limit: number;
             /**
@@ -4910,6 +5436,92 @@ export interface components {
             reason: string;
         };
         /**
+         * PhotoStep
+         * @description How pictures are made of photos; they keep their size, up to a limit.
+         */
+        PhotoStep: {
+            /**
+             * @default {
+             *       "probability": 0.3,
+             *       "side_px": [
+             *         3,
+             *         7
+             *       ]
+             *     }
+             */
+            blur: components["schemas"]["Blur"];
+            /**
+             * Brightness
+             * @description At most so much, either way.
+             * @default 0.3
+             */
+            brightness: number;
+            /**
+             * Contrast
+             * @default 0.15
+             */
+            contrast: number;
+            /**
+             * Geometry Probability
+             * @description Of one of: turned, shifted and scaled; seen from aside; bent.
+             * @default 0.7
+             */
+            geometry_probability: number;
+            /**
+             * Hole Probability
+             * @default 0.5
+             */
+            hole_probability: number;
+            /**
+             * Hole Side Px
+             * @default 30
+             */
+            hole_side_px: number;
+            /**
+             * Hole Value
+             * @default 220
+             */
+            hole_value: number;
+            /**
+             * Holes
+             * @description At most so many squares are covered.
+             * @default 6
+             */
+            holes: number;
+            /**
+             * Iso Noise Probability
+             * @default 0.3
+             */
+            iso_noise_probability: number;
+            /**
+             * Jitter
+             * @description Brightness, contrast, saturation, hue.
+             * @default [
+             *       0.1,
+             *       0.1,
+             *       0.15,
+             *       0.03
+             *     ]
+             */
+            jitter: [
+                number,
+                number,
+                number,
+                number
+            ];
+            /**
+             * Longest Px
+             * @description Larger photos are shrunk to it first.
+             * @default 1600
+             */
+            longest_px: number;
+            /**
+             * Rgb Shift
+             * @default 12
+             */
+            rgb_shift: number;
+        };
+        /**
          * PhotosChangedOut
          * @description Photos that were changed; those that already were as asked are not among them.
          */
@@ -4967,6 +5579,37 @@ export interface components {
              * @example k3J9x
              */
             tab_id: string;
+        };
+        /**
+         * PreviewIn
+         * @description Which image to look at, and with what.
+         */
+        PreviewIn: {
+            /**
+             * Count
+             * @default 12
+             */
+            count: number;
+            /**
+             * Image Id
+             * Format: uuid
+             * @description A frame, a shop picture or a photo of some product.
+             */
+            image_id: string;
+            recipe: components["schemas"]["Recipe"];
+            /**
+             * Seed
+             * @default 42
+             */
+            seed: number;
+        };
+        /**
+         * PreviewOut
+         * @description Pictures that are kept for an hour.
+         */
+        PreviewOut: {
+            /** Image Urls */
+            image_urls: string[];
         };
         /**
          * Problem
@@ -5386,6 +6029,93 @@ export interface components {
             /** Storage */
             storage: string;
         };
+        /**
+         * Recipe
+         * @description All of it. Pictures of the same recipe, seed and source are the same, byte for byte.
+         */
+        Recipe: {
+            /** Cut Outs */
+            cut_outs: components["schemas"]["CutOutStep"][];
+            /**
+             * Jpeg Quality
+             * @default 95
+             */
+            jpeg_quality: number;
+            /**
+             * @default {
+             *       "blur": {
+             *         "probability": 0.3,
+             *         "side_px": [
+             *           3,
+             *           7
+             *         ]
+             *       },
+             *       "brightness": 0.3,
+             *       "contrast": 0.15,
+             *       "geometry_probability": 0.7,
+             *       "hole_probability": 0.5,
+             *       "hole_side_px": 30,
+             *       "hole_value": 220,
+             *       "holes": 6,
+             *       "iso_noise_probability": 0.3,
+             *       "jitter": [
+             *         0.1,
+             *         0.1,
+             *         0.15,
+             *         0.03
+             *       ],
+             *       "longest_px": 1600,
+             *       "rgb_shift": 12
+             *     }
+             */
+            photos: components["schemas"]["PhotoStep"];
+            /**
+             * Side Px
+             * @description Of pictures made of cut-outs; photos keep their size.
+             * @default 384
+             */
+            side_px: number;
+        };
+        /**
+         * RecipeEdit
+         * @description What is to change, from which version.
+         */
+        RecipeEdit: {
+            /** Name */
+            name?: string | null;
+            recipe?: components["schemas"]["Recipe"] | null;
+            /** Version */
+            version: number;
+        };
+        /** RecipeIn */
+        RecipeIn: {
+            /**
+             * Name
+             * @example Fridge doors
+             */
+            name: string;
+            recipe: components["schemas"]["Recipe"];
+        };
+        /**
+         * RecipeOut
+         * @description A recipe; those that the platform brings have no id and cannot be edited.
+         */
+        RecipeOut: {
+            /** Id */
+            id: string | null;
+            /** Name */
+            name: string;
+            recipe: components["schemas"]["Recipe"];
+            /**
+             * Sha256
+             * @description Pictures are known by it.
+             */
+            sha256: string;
+            /** Updated At */
+            updated_at: string | null;
+            /** Version */
+            version: number | null;
+        };
         /** RejectedFile */
         RejectedFile: {
             /** Filename */
@@ -5451,6 +6181,148 @@ export interface components {
             row: number;
             /** Value */
             value: string;
+        };
+        /**
+         * RunOut
+         * @description A run; pictures that finished parts have made are there while others are still made.
+         */
+        RunOut: {
+            before: components["schemas"]["Counts"];
+            /** Cancelled At */
+            cancelled_at: string | null;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Created By */
+            created_by: string;
+            /** Dataset Id */
+            dataset_id: string | null;
+            /**
+             * Dataset Label
+             * @example Snacks, version 3
+             */
+            dataset_label: string;
+            /**
+             * Failed Part Count
+             * @description Their jobs can be retried.
+             */
+            failed_part_count: number;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            made: components["schemas"]["Counts"];
+            /** Part Count */
+            part_count: number;
+            /** Plan Job Id */
+            plan_job_id: string | null;
+            /** Product Count */
+            product_count: number;
+            /**
+             * Progress
+             * @description 0 to 100.
+             */
+            progress: number;
+            recipe: components["schemas"]["Recipe"];
+            /** Recipe Name */
+            recipe_name: string;
+            /** Remaining S */
+            remaining_s: number | null;
+            /** Seed */
+            seed: number;
+            /**
+             * Short Count
+             * @description Products of which less was made than the targets ask for, or with a reason.
+             */
+            short_count: number;
+            /** Splits */
+            splits: string[];
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "planning" | "running" | "completed" | "completed_with_failures" | "failed" | "cancelled";
+            targets: components["schemas"]["Counts"];
+            wanted: components["schemas"]["Counts"];
+        };
+        /**
+         * RunProductOut
+         * @description One product in the report of a run.
+         */
+        RunProductOut: {
+            before: components["schemas"]["Counts"];
+            /** Label */
+            label: string;
+            made: components["schemas"]["Counts"];
+            /**
+             * Product Id
+             * Format: uuid
+             */
+            product_id: string;
+            /**
+             * Reasons
+             * @description Why less was made, or what was left out.
+             */
+            reasons: string[];
+            /**
+             * Sheet Url
+             * @description A contact sheet of some of its pictures.
+             */
+            sheet_url: string | null;
+            /** Split */
+            split: string;
+            wanted: components["schemas"]["Counts"];
+        };
+        /**
+         * Scene
+         * @description What a store has around a product, each with its probability.
+         */
+        Scene: {
+            /**
+             * Camera Probability
+             * @description The whole seen from aside, above or below.
+             * @default 0
+             */
+            camera_probability: number;
+            /**
+             * Glare Probability
+             * @description A lamp's reflection on it.
+             * @default 0
+             */
+            glare_probability: number;
+            /**
+             * Hand Probability
+             * @description A hand that holds it and hides some of it.
+             * @default 0
+             */
+            hand_probability: number;
+            /**
+             * Light Match
+             * @description How far colour and brightness go towards those of the background.
+             * @default 0
+             */
+            light_match: number;
+            /**
+             * Neighbour Probability
+             * @description Other products beside it.
+             * @default 0
+             */
+            neighbour_probability: number;
+            /**
+             * Noise
+             * @description Standard deviation of the sensor's noise, at most, of 255.
+             * @default 0
+             */
+            noise: number;
+            /**
+             * Price Rail Probability
+             * @description A rail with price labels before its foot.
+             * @default 0
+             */
+            price_rail_probability: number;
         };
         /** SearchEncoder */
         SearchEncoder: {
@@ -5529,6 +6401,22 @@ export interface components {
             variant_flavor: string | null;
         };
         /**
+         * SentBackground
+         * @description What became of one file.
+         */
+        SentBackground: {
+            background: components["schemas"]["BackgroundOut"] | null;
+            /** Filename */
+            filename: string;
+            /**
+             * Outcome
+             * @enum {string}
+             */
+            outcome: "added" | "known" | "refused";
+            /** Reason */
+            reason: string | null;
+        };
+        /**
          * SentImage
          * @description What became of one file; `known` are bytes that the product has already.
          */
@@ -5559,6 +6447,52 @@ export interface components {
         SessionsEnded: {
             /** N Ended */
             n_ended: number;
+        };
+        /**
+         * Shadow
+         * @description Shadows below a cut-out.
+         */
+        Shadow: {
+            /**
+             * Cast Probability
+             * @description Long and soft, away from a light.
+             * @default 0
+             */
+            cast_probability: number;
+            /**
+             * Contact Probability
+             * @description Dark and narrow, where the product stands.
+             * @default 0
+             */
+            contact_probability: number;
+            /**
+             * Drop Offset Px
+             * @description To the right and down.
+             * @default 5
+             */
+            drop_offset_px: number;
+            /**
+             * Drop Opacity
+             * @default [
+             *       80,
+             *       140
+             *     ]
+             */
+            drop_opacity: [
+                number,
+                number
+            ];
+            /**
+             * Drop Probability
+             * @description Soft, all around.
+             * @default 0.7
+             */
+            drop_probability: number;
+            /**
+             * Drop Sigma Px
+             * @default 8
+             */
+            drop_sigma_px: number;
         };
         /**
          * SkippedItem
@@ -5943,6 +6877,54 @@ export interface components {
              */
             processing: number;
         };
+        /**
+         * Warp
+         * @description How a cut-out is bent and turned; all of it is done in one resampling.
+         */
+        Warp: {
+            /**
+             * Distortion Probability
+             * @description Of each of the two.
+             * @default 0.5
+             */
+            distortion_probability: number;
+            /**
+             * Grid Distortion
+             * @description By how much cells of a 5 × 5 grid grow or shrink.
+             * @default 0
+             */
+            grid_distortion: number;
+            /**
+             * Optical Distortion
+             * @description Of a lens: barrel to pincushion.
+             * @default 0
+             */
+            optical_distortion: number;
+            /**
+             * Perspective
+             * @description How far corners move, as shares of the sides.
+             * @default [
+             *       0,
+             *       0
+             *     ]
+             */
+            perspective: [
+                number,
+                number
+            ];
+            /**
+             * Rotate Deg
+             * @description At most so far, either way.
+             * @default 0
+             */
+            rotate_deg: number;
+            /**
+             * Shear Deg
+             * @description At most so far, either way, along both axes.
+             * @default 0
+             */
+            shear_deg: number;
+        };
     };
     responses: never;
     parameters: never;
@@ -6072,6 +7054,2184 @@ export interface operations {
                 };
             };
             /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listBackgrounds: {
+        parameters: {
+            query?: {
+                /**
+                 * @description From 1; pages reach the first 10,000 rows.
+                 * @example 1
+                 */
+                page?: number;
+                /** @example 50 */
+                limit?: number;
+                /** @description `next_cursor` of the page before; `page` is then ignored. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "is_total_exact": true,
+                     *       "items": [
+                     *         {
+                     *           "created_at": "2026-05-04T09:30:00Z",
+                     *           "height_px": 1920,
+                     *           "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *           "image_url": "text",
+                     *           "name": "Snacks, spring",
+                     *           "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *           "size_bytes": 4182016,
+                     *           "thumbnail_url": "/media/6a1f.c2ln/thumbnails/0199b1c4/0003.webp",
+                     *           "width_px": 1080
+                     *         }
+                     *       ],
+                     *       "limit": 50,
+                     *       "next_cursor": null,
+                     *       "page": 1,
+                     *       "total": 1
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Page_BackgroundOut_"];
+                };
+            };
+            /** @description BAD_CURSOR, INVALID_INPUT */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    addBackgrounds: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "files": [
+                 *         "(the file's bytes)"
+                 *       ]
+                 *     }
+                 */
+                "multipart/form-data": components["schemas"]["Body_addBackgrounds"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "files": [
+                     *         {
+                     *           "background": {
+                     *             "created_at": "2026-05-04T09:30:00Z",
+                     *             "height_px": 1920,
+                     *             "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *             "image_url": "text",
+                     *             "name": "Snacks, spring",
+                     *             "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *             "size_bytes": 4182016,
+                     *             "thumbnail_url": "/media/6a1f.c2ln/thumbnails/0199b1c4/0003.webp",
+                     *             "width_px": 1080
+                     *           },
+                     *           "filename": "8690504012345_biscuit.mp4",
+                     *           "outcome": "added",
+                     *           "reason": "It was changed since it was read."
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["BackgroundsAdded"];
+                };
+            };
+            /** @description INVALID_INPUT */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description PAYLOAD_TOO_LARGE */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description STORAGE_FULL */
+            507: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deleteBackground: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example 0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10 */
+                background_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_FOUND */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listRecipes: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example [
+                     *       {
+                     *         "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *         "name": "Snacks, spring",
+                     *         "recipe": {
+                     *           "cut_outs": [
+                     *             {
+                     *               "background": {
+                     *                 "colour": [
+                     *                   200,
+                     *                   255
+                     *                 ],
+                     *                 "picture_share": 0.8,
+                     *                 "shelf_share": 0
+                     *               },
+                     *               "blur": {
+                     *                 "probability": 0,
+                     *                 "side_px": [
+                     *                   3,
+                     *                   7
+                     *                 ]
+                     *               },
+                     *               "is_cut_allowed": false,
+                     *               "name": "heavy",
+                     *               "scene": {
+                     *                 "camera_probability": 0,
+                     *                 "glare_probability": 0,
+                     *                 "hand_probability": 0,
+                     *                 "light_match": 0,
+                     *                 "neighbour_probability": 0,
+                     *                 "noise": 0,
+                     *                 "price_rail_probability": 0
+                     *               },
+                     *               "shadow": {
+                     *                 "cast_probability": 0,
+                     *                 "contact_probability": 0,
+                     *                 "drop_offset_px": 5,
+                     *                 "drop_opacity": [
+                     *                   80,
+                     *                   140
+                     *                 ],
+                     *                 "drop_probability": 0.7,
+                     *                 "drop_sigma_px": 8
+                     *               },
+                     *               "share": 1,
+                     *               "size": [
+                     *                 0.75,
+                     *                 0.95
+                     *               ],
+                     *               "warp": {
+                     *                 "distortion_probability": 0.5,
+                     *                 "grid_distortion": 0,
+                     *                 "optical_distortion": 0,
+                     *                 "perspective": [
+                     *                   0,
+                     *                   0
+                     *                 ],
+                     *                 "rotate_deg": 0,
+                     *                 "shear_deg": 0
+                     *               }
+                     *             }
+                     *           ],
+                     *           "jpeg_quality": 95,
+                     *           "photos": {
+                     *             "blur": {
+                     *               "probability": 0,
+                     *               "side_px": [
+                     *                 3,
+                     *                 7
+                     *               ]
+                     *             },
+                     *             "brightness": 0.3,
+                     *             "contrast": 0.15,
+                     *             "geometry_probability": 0.7,
+                     *             "hole_probability": 0.5,
+                     *             "hole_side_px": 30,
+                     *             "hole_value": 220,
+                     *             "holes": 6,
+                     *             "iso_noise_probability": 0.3,
+                     *             "jitter": [
+                     *               0.1,
+                     *               0.1,
+                     *               0.15,
+                     *               0.03
+                     *             ],
+                     *             "longest_px": 1600,
+                     *             "rgb_shift": 12
+                     *           },
+                     *           "side_px": 384
+                     *         },
+                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "updated_at": "2026-05-04T09:30:00Z",
+                     *         "version": 3
+                     *       }
+                     *     ]
+                     */
+                    "application/json": components["schemas"]["RecipeOut"][];
+                };
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createRecipe: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "name": "Fridge doors",
+                 *       "recipe": {
+                 *         "cut_outs": [
+                 *           {
+                 *             "background": {
+                 *               "colour": [
+                 *                 200,
+                 *                 255
+                 *               ],
+                 *               "picture_share": 0.8,
+                 *               "shelf_share": 0
+                 *             },
+                 *             "blur": {
+                 *               "probability": 0,
+                 *               "side_px": [
+                 *                 3,
+                 *                 7
+                 *               ]
+                 *             },
+                 *             "is_cut_allowed": false,
+                 *             "name": "heavy",
+                 *             "scene": {
+                 *               "camera_probability": 0,
+                 *               "glare_probability": 0,
+                 *               "hand_probability": 0,
+                 *               "light_match": 0,
+                 *               "neighbour_probability": 0,
+                 *               "noise": 0,
+                 *               "price_rail_probability": 0
+                 *             },
+                 *             "shadow": {
+                 *               "cast_probability": 0,
+                 *               "contact_probability": 0,
+                 *               "drop_offset_px": 5,
+                 *               "drop_opacity": [
+                 *                 80,
+                 *                 140
+                 *               ],
+                 *               "drop_probability": 0.7,
+                 *               "drop_sigma_px": 8
+                 *             },
+                 *             "share": 1,
+                 *             "size": [
+                 *               0.75,
+                 *               0.95
+                 *             ],
+                 *             "warp": {
+                 *               "distortion_probability": 0.5,
+                 *               "grid_distortion": 0,
+                 *               "optical_distortion": 0,
+                 *               "perspective": [
+                 *                 0,
+                 *                 0
+                 *               ],
+                 *               "rotate_deg": 0,
+                 *               "shear_deg": 0
+                 *             }
+                 *           }
+                 *         ],
+                 *         "jpeg_quality": 95,
+                 *         "photos": {
+                 *           "blur": {
+                 *             "probability": 0,
+                 *             "side_px": [
+                 *               3,
+                 *               7
+                 *             ]
+                 *           },
+                 *           "brightness": 0.3,
+                 *           "contrast": 0.15,
+                 *           "geometry_probability": 0.7,
+                 *           "hole_probability": 0.5,
+                 *           "hole_side_px": 30,
+                 *           "hole_value": 220,
+                 *           "holes": 6,
+                 *           "iso_noise_probability": 0.3,
+                 *           "jitter": [
+                 *             0.1,
+                 *             0.1,
+                 *             0.15,
+                 *             0.03
+                 *           ],
+                 *           "longest_px": 1600,
+                 *           "rgb_shift": 12
+                 *         },
+                 *         "side_px": 384
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["RecipeIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *       "name": "Snacks, spring",
+                     *       "recipe": {
+                     *         "cut_outs": [
+                     *           {
+                     *             "background": {
+                     *               "colour": [
+                     *                 200,
+                     *                 255
+                     *               ],
+                     *               "picture_share": 0.8,
+                     *               "shelf_share": 0
+                     *             },
+                     *             "blur": {
+                     *               "probability": 0,
+                     *               "side_px": [
+                     *                 3,
+                     *                 7
+                     *               ]
+                     *             },
+                     *             "is_cut_allowed": false,
+                     *             "name": "heavy",
+                     *             "scene": {
+                     *               "camera_probability": 0,
+                     *               "glare_probability": 0,
+                     *               "hand_probability": 0,
+                     *               "light_match": 0,
+                     *               "neighbour_probability": 0,
+                     *               "noise": 0,
+                     *               "price_rail_probability": 0
+                     *             },
+                     *             "shadow": {
+                     *               "cast_probability": 0,
+                     *               "contact_probability": 0,
+                     *               "drop_offset_px": 5,
+                     *               "drop_opacity": [
+                     *                 80,
+                     *                 140
+                     *               ],
+                     *               "drop_probability": 0.7,
+                     *               "drop_sigma_px": 8
+                     *             },
+                     *             "share": 1,
+                     *             "size": [
+                     *               0.75,
+                     *               0.95
+                     *             ],
+                     *             "warp": {
+                     *               "distortion_probability": 0.5,
+                     *               "grid_distortion": 0,
+                     *               "optical_distortion": 0,
+                     *               "perspective": [
+                     *                 0,
+                     *                 0
+                     *               ],
+                     *               "rotate_deg": 0,
+                     *               "shear_deg": 0
+                     *             }
+                     *           }
+                     *         ],
+                     *         "jpeg_quality": 95,
+                     *         "photos": {
+                     *           "blur": {
+                     *             "probability": 0,
+                     *             "side_px": [
+                     *               3,
+                     *               7
+                     *             ]
+                     *           },
+                     *           "brightness": 0.3,
+                     *           "contrast": 0.15,
+                     *           "geometry_probability": 0.7,
+                     *           "hole_probability": 0.5,
+                     *           "hole_side_px": 30,
+                     *           "hole_value": 220,
+                     *           "holes": 6,
+                     *           "iso_noise_probability": 0.3,
+                     *           "jitter": [
+                     *             0.1,
+                     *             0.1,
+                     *             0.15,
+                     *             0.03
+                     *           ],
+                     *           "longest_px": 1600,
+                     *           "rgb_shift": 12
+                     *         },
+                     *         "side_px": 384
+                     *       },
+                     *       "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "updated_at": "2026-05-04T09:30:00Z",
+                     *       "version": 3
+                     *     }
+                     */
+                    "application/json": components["schemas"]["RecipeOut"];
+                };
+            };
+            /** @description INVALID_INPUT */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NAME_TAKEN */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description PAYLOAD_TOO_LARGE */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    previewRecipe: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "count": 12,
+                 *       "image_id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                 *       "recipe": {
+                 *         "cut_outs": [
+                 *           {
+                 *             "background": {
+                 *               "colour": [
+                 *                 200,
+                 *                 255
+                 *               ],
+                 *               "picture_share": 0.8,
+                 *               "shelf_share": 0
+                 *             },
+                 *             "blur": {
+                 *               "probability": 0,
+                 *               "side_px": [
+                 *                 3,
+                 *                 7
+                 *               ]
+                 *             },
+                 *             "is_cut_allowed": false,
+                 *             "name": "heavy",
+                 *             "scene": {
+                 *               "camera_probability": 0,
+                 *               "glare_probability": 0,
+                 *               "hand_probability": 0,
+                 *               "light_match": 0,
+                 *               "neighbour_probability": 0,
+                 *               "noise": 0,
+                 *               "price_rail_probability": 0
+                 *             },
+                 *             "shadow": {
+                 *               "cast_probability": 0,
+                 *               "contact_probability": 0,
+                 *               "drop_offset_px": 5,
+                 *               "drop_opacity": [
+                 *                 80,
+                 *                 140
+                 *               ],
+                 *               "drop_probability": 0.7,
+                 *               "drop_sigma_px": 8
+                 *             },
+                 *             "share": 1,
+                 *             "size": [
+                 *               0.75,
+                 *               0.95
+                 *             ],
+                 *             "warp": {
+                 *               "distortion_probability": 0.5,
+                 *               "grid_distortion": 0,
+                 *               "optical_distortion": 0,
+                 *               "perspective": [
+                 *                 0,
+                 *                 0
+                 *               ],
+                 *               "rotate_deg": 0,
+                 *               "shear_deg": 0
+                 *             }
+                 *           }
+                 *         ],
+                 *         "jpeg_quality": 95,
+                 *         "photos": {
+                 *           "blur": {
+                 *             "probability": 0,
+                 *             "side_px": [
+                 *               3,
+                 *               7
+                 *             ]
+                 *           },
+                 *           "brightness": 0.3,
+                 *           "contrast": 0.15,
+                 *           "geometry_probability": 0.7,
+                 *           "hole_probability": 0.5,
+                 *           "hole_side_px": 30,
+                 *           "hole_value": 220,
+                 *           "holes": 6,
+                 *           "iso_noise_probability": 0.3,
+                 *           "jitter": [
+                 *             0.1,
+                 *             0.1,
+                 *             0.15,
+                 *             0.03
+                 *           ],
+                 *           "longest_px": 1600,
+                 *           "rgb_shift": 12
+                 *         },
+                 *         "side_px": 384
+                 *       },
+                 *       "seed": 42
+                 *     }
+                 */
+                "application/json": components["schemas"]["PreviewIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "image_urls": [
+                     *         "text"
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PreviewOut"];
+                };
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_FOUND */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description PAYLOAD_TOO_LARGE */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description STAGE_FAILED */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deleteRecipe: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example 0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10 */
+                recipe_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_FOUND */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    editRecipe: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example 0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10 */
+                recipe_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "name": "Snacks, spring",
+                 *       "recipe": {
+                 *         "cut_outs": [
+                 *           {
+                 *             "background": {
+                 *               "colour": [
+                 *                 200,
+                 *                 255
+                 *               ],
+                 *               "picture_share": 0.8,
+                 *               "shelf_share": 0
+                 *             },
+                 *             "blur": {
+                 *               "probability": 0,
+                 *               "side_px": [
+                 *                 3,
+                 *                 7
+                 *               ]
+                 *             },
+                 *             "is_cut_allowed": false,
+                 *             "name": "heavy",
+                 *             "scene": {
+                 *               "camera_probability": 0,
+                 *               "glare_probability": 0,
+                 *               "hand_probability": 0,
+                 *               "light_match": 0,
+                 *               "neighbour_probability": 0,
+                 *               "noise": 0,
+                 *               "price_rail_probability": 0
+                 *             },
+                 *             "shadow": {
+                 *               "cast_probability": 0,
+                 *               "contact_probability": 0,
+                 *               "drop_offset_px": 5,
+                 *               "drop_opacity": [
+                 *                 80,
+                 *                 140
+                 *               ],
+                 *               "drop_probability": 0.7,
+                 *               "drop_sigma_px": 8
+                 *             },
+                 *             "share": 1,
+                 *             "size": [
+                 *               0.75,
+                 *               0.95
+                 *             ],
+                 *             "warp": {
+                 *               "distortion_probability": 0.5,
+                 *               "grid_distortion": 0,
+                 *               "optical_distortion": 0,
+                 *               "perspective": [
+                 *                 0,
+                 *                 0
+                 *               ],
+                 *               "rotate_deg": 0,
+                 *               "shear_deg": 0
+                 *             }
+                 *           }
+                 *         ],
+                 *         "jpeg_quality": 95,
+                 *         "photos": {
+                 *           "blur": {
+                 *             "probability": 0,
+                 *             "side_px": [
+                 *               3,
+                 *               7
+                 *             ]
+                 *           },
+                 *           "brightness": 0.3,
+                 *           "contrast": 0.15,
+                 *           "geometry_probability": 0.7,
+                 *           "hole_probability": 0.5,
+                 *           "hole_side_px": 30,
+                 *           "hole_value": 220,
+                 *           "holes": 6,
+                 *           "iso_noise_probability": 0.3,
+                 *           "jitter": [
+                 *             0.1,
+                 *             0.1,
+                 *             0.15,
+                 *             0.03
+                 *           ],
+                 *           "longest_px": 1600,
+                 *           "rgb_shift": 12
+                 *         },
+                 *         "side_px": 384
+                 *       },
+                 *       "version": 1
+                 *     }
+                 */
+                "application/json": components["schemas"]["RecipeEdit"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *       "name": "Snacks, spring",
+                     *       "recipe": {
+                     *         "cut_outs": [
+                     *           {
+                     *             "background": {
+                     *               "colour": [
+                     *                 200,
+                     *                 255
+                     *               ],
+                     *               "picture_share": 0.8,
+                     *               "shelf_share": 0
+                     *             },
+                     *             "blur": {
+                     *               "probability": 0,
+                     *               "side_px": [
+                     *                 3,
+                     *                 7
+                     *               ]
+                     *             },
+                     *             "is_cut_allowed": false,
+                     *             "name": "heavy",
+                     *             "scene": {
+                     *               "camera_probability": 0,
+                     *               "glare_probability": 0,
+                     *               "hand_probability": 0,
+                     *               "light_match": 0,
+                     *               "neighbour_probability": 0,
+                     *               "noise": 0,
+                     *               "price_rail_probability": 0
+                     *             },
+                     *             "shadow": {
+                     *               "cast_probability": 0,
+                     *               "contact_probability": 0,
+                     *               "drop_offset_px": 5,
+                     *               "drop_opacity": [
+                     *                 80,
+                     *                 140
+                     *               ],
+                     *               "drop_probability": 0.7,
+                     *               "drop_sigma_px": 8
+                     *             },
+                     *             "share": 1,
+                     *             "size": [
+                     *               0.75,
+                     *               0.95
+                     *             ],
+                     *             "warp": {
+                     *               "distortion_probability": 0.5,
+                     *               "grid_distortion": 0,
+                     *               "optical_distortion": 0,
+                     *               "perspective": [
+                     *                 0,
+                     *                 0
+                     *               ],
+                     *               "rotate_deg": 0,
+                     *               "shear_deg": 0
+                     *             }
+                     *           }
+                     *         ],
+                     *         "jpeg_quality": 95,
+                     *         "photos": {
+                     *           "blur": {
+                     *             "probability": 0,
+                     *             "side_px": [
+                     *               3,
+                     *               7
+                     *             ]
+                     *           },
+                     *           "brightness": 0.3,
+                     *           "contrast": 0.15,
+                     *           "geometry_probability": 0.7,
+                     *           "hole_probability": 0.5,
+                     *           "hole_side_px": 30,
+                     *           "hole_value": 220,
+                     *           "holes": 6,
+                     *           "iso_noise_probability": 0.3,
+                     *           "jitter": [
+                     *             0.1,
+                     *             0.1,
+                     *             0.15,
+                     *             0.03
+                     *           ],
+                     *           "longest_px": 1600,
+                     *           "rgb_shift": 12
+                     *         },
+                     *         "side_px": 384
+                     *       },
+                     *       "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "updated_at": "2026-05-04T09:30:00Z",
+                     *       "version": 3
+                     *     }
+                     */
+                    "application/json": components["schemas"]["RecipeOut"];
+                };
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_FOUND */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description CONFLICT, NAME_TAKEN */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description PAYLOAD_TOO_LARGE */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listAugmentationRuns: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Only runs of this dataset.
+                 * @example 0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10
+                 */
+                dataset_id?: string | null;
+                /**
+                 * @description From 1; pages reach the first 10,000 rows.
+                 * @example 1
+                 */
+                page?: number;
+                /** @example 50 */
+                limit?: number;
+                /** @description `next_cursor` of the page before; `page` is then ignored. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "is_total_exact": true,
+                     *       "items": [
+                     *         {
+                     *           "before": {
+                     *             "real": 3,
+                     *             "synthetic": 3
+                     *           },
+                     *           "cancelled_at": "2026-05-04T09:30:00Z",
+                     *           "created_at": "2026-05-04T09:30:00Z",
+                     *           "created_by": "ayse",
+                     *           "dataset_id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *           "dataset_label": "Snacks, version 3",
+                     *           "failed_part_count": 3,
+                     *           "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *           "made": {
+                     *             "real": 3,
+                     *             "synthetic": 3
+                     *           },
+                     *           "part_count": 3,
+                     *           "plan_job_id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *           "product_count": 3,
+                     *           "progress": 40,
+                     *           "recipe": {
+                     *             "cut_outs": [
+                     *               {
+                     *                 "background": {
+                     *                   "colour": [
+                     *                     200,
+                     *                     255
+                     *                   ],
+                     *                   "picture_share": 0.8,
+                     *                   "shelf_share": 0
+                     *                 },
+                     *                 "blur": {
+                     *                   "probability": 0,
+                     *                   "side_px": [
+                     *                     3,
+                     *                     7
+                     *                   ]
+                     *                 },
+                     *                 "is_cut_allowed": false,
+                     *                 "name": "heavy",
+                     *                 "scene": {
+                     *                   "camera_probability": 0,
+                     *                   "glare_probability": 0,
+                     *                   "hand_probability": 0,
+                     *                   "light_match": 0,
+                     *                   "neighbour_probability": 0,
+                     *                   "noise": 0,
+                     *                   "price_rail_probability": 0
+                     *                 },
+                     *                 "shadow": {
+                     *                   "cast_probability": 0,
+                     *                   "contact_probability": 0,
+                     *                   "drop_offset_px": 5,
+                     *                   "drop_opacity": [
+                     *                     80,
+                     *                     140
+                     *                   ],
+                     *                   "drop_probability": 0.7,
+                     *                   "drop_sigma_px": 8
+                     *                 },
+                     *                 "share": 1,
+                     *                 "size": [
+                     *                   0.75,
+                     *                   0.95
+                     *                 ],
+                     *                 "warp": {
+                     *                   "distortion_probability": 0.5,
+                     *                   "grid_distortion": 0,
+                     *                   "optical_distortion": 0,
+                     *                   "perspective": [
+                     *                     0,
+                     *                     0
+                     *                   ],
+                     *                   "rotate_deg": 0,
+                     *                   "shear_deg": 0
+                     *                 }
+                     *               }
+                     *             ],
+                     *             "jpeg_quality": 95,
+                     *             "photos": {
+                     *               "blur": {
+                     *                 "probability": 0,
+                     *                 "side_px": [
+                     *                   3,
+                     *                   7
+                     *                 ]
+                     *               },
+                     *               "brightness": 0.3,
+                     *               "contrast": 0.15,
+                     *               "geometry_probability": 0.7,
+                     *               "hole_probability": 0.5,
+                     *               "hole_side_px": 30,
+                     *               "hole_value": 220,
+                     *               "holes": 6,
+                     *               "iso_noise_probability": 0.3,
+                     *               "jitter": [
+                     *                 0.1,
+                     *                 0.1,
+                     *                 0.15,
+                     *                 0.03
+                     *               ],
+                     *               "longest_px": 1600,
+                     *               "rgb_shift": 12
+                     *             },
+                     *             "side_px": 384
+                     *           },
+                     *           "recipe_name": "text",
+                     *           "remaining_s": 21,
+                     *           "seed": 3,
+                     *           "short_count": 3,
+                     *           "splits": [
+                     *             "text"
+                     *           ],
+                     *           "status": "planning",
+                     *           "targets": {
+                     *             "real": 3,
+                     *             "synthetic": 3
+                     *           },
+                     *           "wanted": {
+                     *             "real": 3,
+                     *             "synthetic": 3
+                     *           }
+                     *         }
+                     *       ],
+                     *       "limit": 50,
+                     *       "next_cursor": null,
+                     *       "page": 1,
+                     *       "total": 1
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Page_RunOut_"];
+                };
+            };
+            /** @description BAD_CURSOR, INVALID_INPUT */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getAugmentationRun: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example 0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10 */
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "before": {
+                     *         "real": 3,
+                     *         "synthetic": 3
+                     *       },
+                     *       "cancelled_at": "2026-05-04T09:30:00Z",
+                     *       "created_at": "2026-05-04T09:30:00Z",
+                     *       "created_by": "ayse",
+                     *       "dataset_id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *       "dataset_label": "Snacks, version 3",
+                     *       "failed_part_count": 3,
+                     *       "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *       "made": {
+                     *         "real": 3,
+                     *         "synthetic": 3
+                     *       },
+                     *       "part_count": 3,
+                     *       "plan_job_id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *       "product_count": 3,
+                     *       "progress": 40,
+                     *       "recipe": {
+                     *         "cut_outs": [
+                     *           {
+                     *             "background": {
+                     *               "colour": [
+                     *                 200,
+                     *                 255
+                     *               ],
+                     *               "picture_share": 0.8,
+                     *               "shelf_share": 0
+                     *             },
+                     *             "blur": {
+                     *               "probability": 0,
+                     *               "side_px": [
+                     *                 3,
+                     *                 7
+                     *               ]
+                     *             },
+                     *             "is_cut_allowed": false,
+                     *             "name": "heavy",
+                     *             "scene": {
+                     *               "camera_probability": 0,
+                     *               "glare_probability": 0,
+                     *               "hand_probability": 0,
+                     *               "light_match": 0,
+                     *               "neighbour_probability": 0,
+                     *               "noise": 0,
+                     *               "price_rail_probability": 0
+                     *             },
+                     *             "shadow": {
+                     *               "cast_probability": 0,
+                     *               "contact_probability": 0,
+                     *               "drop_offset_px": 5,
+                     *               "drop_opacity": [
+                     *                 80,
+                     *                 140
+                     *               ],
+                     *               "drop_probability": 0.7,
+                     *               "drop_sigma_px": 8
+                     *             },
+                     *             "share": 1,
+                     *             "size": [
+                     *               0.75,
+                     *               0.95
+                     *             ],
+                     *             "warp": {
+                     *               "distortion_probability": 0.5,
+                     *               "grid_distortion": 0,
+                     *               "optical_distortion": 0,
+                     *               "perspective": [
+                     *                 0,
+                     *                 0
+                     *               ],
+                     *               "rotate_deg": 0,
+                     *               "shear_deg": 0
+                     *             }
+                     *           }
+                     *         ],
+                     *         "jpeg_quality": 95,
+                     *         "photos": {
+                     *           "blur": {
+                     *             "probability": 0,
+                     *             "side_px": [
+                     *               3,
+                     *               7
+                     *             ]
+                     *           },
+                     *           "brightness": 0.3,
+                     *           "contrast": 0.15,
+                     *           "geometry_probability": 0.7,
+                     *           "hole_probability": 0.5,
+                     *           "hole_side_px": 30,
+                     *           "hole_value": 220,
+                     *           "holes": 6,
+                     *           "iso_noise_probability": 0.3,
+                     *           "jitter": [
+                     *             0.1,
+                     *             0.1,
+                     *             0.15,
+                     *             0.03
+                     *           ],
+                     *           "longest_px": 1600,
+                     *           "rgb_shift": 12
+                     *         },
+                     *         "side_px": 384
+                     *       },
+                     *       "recipe_name": "text",
+                     *       "remaining_s": 21,
+                     *       "seed": 3,
+                     *       "short_count": 3,
+                     *       "splits": [
+                     *         "text"
+                     *       ],
+                     *       "status": "planning",
+                     *       "targets": {
+                     *         "real": 3,
+                     *         "synthetic": 3
+                     *       },
+                     *       "wanted": {
+                     *         "real": 3,
+                     *         "synthetic": 3
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["RunOut"];
+                };
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_FOUND */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    cancelAugmentationRun: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example 0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10 */
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "before": {
+                     *         "real": 3,
+                     *         "synthetic": 3
+                     *       },
+                     *       "cancelled_at": "2026-05-04T09:30:00Z",
+                     *       "created_at": "2026-05-04T09:30:00Z",
+                     *       "created_by": "ayse",
+                     *       "dataset_id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *       "dataset_label": "Snacks, version 3",
+                     *       "failed_part_count": 3,
+                     *       "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *       "made": {
+                     *         "real": 3,
+                     *         "synthetic": 3
+                     *       },
+                     *       "part_count": 3,
+                     *       "plan_job_id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *       "product_count": 3,
+                     *       "progress": 40,
+                     *       "recipe": {
+                     *         "cut_outs": [
+                     *           {
+                     *             "background": {
+                     *               "colour": [
+                     *                 200,
+                     *                 255
+                     *               ],
+                     *               "picture_share": 0.8,
+                     *               "shelf_share": 0
+                     *             },
+                     *             "blur": {
+                     *               "probability": 0,
+                     *               "side_px": [
+                     *                 3,
+                     *                 7
+                     *               ]
+                     *             },
+                     *             "is_cut_allowed": false,
+                     *             "name": "heavy",
+                     *             "scene": {
+                     *               "camera_probability": 0,
+                     *               "glare_probability": 0,
+                     *               "hand_probability": 0,
+                     *               "light_match": 0,
+                     *               "neighbour_probability": 0,
+                     *               "noise": 0,
+                     *               "price_rail_probability": 0
+                     *             },
+                     *             "shadow": {
+                     *               "cast_probability": 0,
+                     *               "contact_probability": 0,
+                     *               "drop_offset_px": 5,
+                     *               "drop_opacity": [
+                     *                 80,
+                     *                 140
+                     *               ],
+                     *               "drop_probability": 0.7,
+                     *               "drop_sigma_px": 8
+                     *             },
+                     *             "share": 1,
+                     *             "size": [
+                     *               0.75,
+                     *               0.95
+                     *             ],
+                     *             "warp": {
+                     *               "distortion_probability": 0.5,
+                     *               "grid_distortion": 0,
+                     *               "optical_distortion": 0,
+                     *               "perspective": [
+                     *                 0,
+                     *                 0
+                     *               ],
+                     *               "rotate_deg": 0,
+                     *               "shear_deg": 0
+                     *             }
+                     *           }
+                     *         ],
+                     *         "jpeg_quality": 95,
+                     *         "photos": {
+                     *           "blur": {
+                     *             "probability": 0,
+                     *             "side_px": [
+                     *               3,
+                     *               7
+                     *             ]
+                     *           },
+                     *           "brightness": 0.3,
+                     *           "contrast": 0.15,
+                     *           "geometry_probability": 0.7,
+                     *           "hole_probability": 0.5,
+                     *           "hole_side_px": 30,
+                     *           "hole_value": 220,
+                     *           "holes": 6,
+                     *           "iso_noise_probability": 0.3,
+                     *           "jitter": [
+                     *             0.1,
+                     *             0.1,
+                     *             0.15,
+                     *             0.03
+                     *           ],
+                     *           "longest_px": 1600,
+                     *           "rgb_shift": 12
+                     *         },
+                     *         "side_px": 384
+                     *       },
+                     *       "recipe_name": "text",
+                     *       "remaining_s": 21,
+                     *       "seed": 3,
+                     *       "short_count": 3,
+                     *       "splits": [
+                     *         "text"
+                     *       ],
+                     *       "status": "planning",
+                     *       "targets": {
+                     *         "real": 3,
+                     *         "synthetic": 3
+                     *       },
+                     *       "wanted": {
+                     *         "real": 3,
+                     *         "synthetic": 3
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["RunOut"];
+                };
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_FOUND */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description CONFLICT */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listAugmentedProducts: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Only those with something missing.
+                 * @example false
+                 */
+                short?: boolean;
+                /**
+                 * @description From 1; pages reach the first 10,000 rows.
+                 * @example 1
+                 */
+                page?: number;
+                /** @example 50 */
+                limit?: number;
+                /** @description `next_cursor` of the page before; `page` is then ignored. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path: {
+                /** @example 0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10 */
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "is_total_exact": true,
+                     *       "items": [
+                     *         {
+                     *           "before": {
+                     *             "real": 3,
+                     *             "synthetic": 3
+                     *           },
+                     *           "label": "Ülker Chocolate biscuit",
+                     *           "made": {
+                     *             "real": 3,
+                     *             "synthetic": 3
+                     *           },
+                     *           "product_id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *           "reasons": [
+                     *             "It was changed since it was read."
+                     *           ],
+                     *           "sheet_url": "text",
+                     *           "split": "text",
+                     *           "wanted": {
+                     *             "real": 3,
+                     *             "synthetic": 3
+                     *           }
+                     *         }
+                     *       ],
+                     *       "limit": 50,
+                     *       "next_cursor": null,
+                     *       "page": 1,
+                     *       "total": 1
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Page_RunProductOut_"];
+                };
+            };
+            /** @description BAD_CURSOR, INVALID_INPUT */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_FOUND */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getAugmentationReport: {
+        parameters: {
+            query?: {
+                /** @example json */
+                format?: "json" | "html";
+            };
+            header?: never;
+            path: {
+                /** @example 0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10 */
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The report, streamed. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /** @example {} */
+                    "application/json": Record<string, never>;
+                    /** @example text */
+                    "text/html": string;
+                };
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_FOUND */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description TOO_MANY_STREAMS, UNAVAILABLE */
             503: {
                 headers: {
                     /** @description Seconds to wait before trying again. */
@@ -8791,6 +11951,263 @@ export interface operations {
             /** @description PRECONDITION_REQUIRED */
             428: {
                 headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    augmentDataset: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The same request with the same key again is answered alike and done once; 422 for another one.
+                 * @example text
+                 */
+                "idempotency-key"?: string | null;
+            };
+            path: {
+                /** @example 0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10 */
+                dataset_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "real_target": 400,
+                 *       "recipe": "published",
+                 *       "seed": 42,
+                 *       "splits": [
+                 *         "train",
+                 *         "val",
+                 *         "test"
+                 *       ],
+                 *       "synthetic_target": 600,
+                 *       "version": 1
+                 *     }
+                 */
+                "application/json": components["schemas"]["AugmentIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "before": {
+                     *         "real": 3,
+                     *         "synthetic": 3
+                     *       },
+                     *       "cancelled_at": "2026-05-04T09:30:00Z",
+                     *       "created_at": "2026-05-04T09:30:00Z",
+                     *       "created_by": "ayse",
+                     *       "dataset_id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *       "dataset_label": "Snacks, version 3",
+                     *       "failed_part_count": 3,
+                     *       "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *       "made": {
+                     *         "real": 3,
+                     *         "synthetic": 3
+                     *       },
+                     *       "part_count": 3,
+                     *       "plan_job_id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *       "product_count": 3,
+                     *       "progress": 40,
+                     *       "recipe": {
+                     *         "cut_outs": [
+                     *           {
+                     *             "background": {
+                     *               "colour": [
+                     *                 200,
+                     *                 255
+                     *               ],
+                     *               "picture_share": 0.8,
+                     *               "shelf_share": 0
+                     *             },
+                     *             "blur": {
+                     *               "probability": 0,
+                     *               "side_px": [
+                     *                 3,
+                     *                 7
+                     *               ]
+                     *             },
+                     *             "is_cut_allowed": false,
+                     *             "name": "heavy",
+                     *             "scene": {
+                     *               "camera_probability": 0,
+                     *               "glare_probability": 0,
+                     *               "hand_probability": 0,
+                     *               "light_match": 0,
+                     *               "neighbour_probability": 0,
+                     *               "noise": 0,
+                     *               "price_rail_probability": 0
+                     *             },
+                     *             "shadow": {
+                     *               "cast_probability": 0,
+                     *               "contact_probability": 0,
+                     *               "drop_offset_px": 5,
+                     *               "drop_opacity": [
+                     *                 80,
+                     *                 140
+                     *               ],
+                     *               "drop_probability": 0.7,
+                     *               "drop_sigma_px": 8
+                     *             },
+                     *             "share": 1,
+                     *             "size": [
+                     *               0.75,
+                     *               0.95
+                     *             ],
+                     *             "warp": {
+                     *               "distortion_probability": 0.5,
+                     *               "grid_distortion": 0,
+                     *               "optical_distortion": 0,
+                     *               "perspective": [
+                     *                 0,
+                     *                 0
+                     *               ],
+                     *               "rotate_deg": 0,
+                     *               "shear_deg": 0
+                     *             }
+                     *           }
+                     *         ],
+                     *         "jpeg_quality": 95,
+                     *         "photos": {
+                     *           "blur": {
+                     *             "probability": 0,
+                     *             "side_px": [
+                     *               3,
+                     *               7
+                     *             ]
+                     *           },
+                     *           "brightness": 0.3,
+                     *           "contrast": 0.15,
+                     *           "geometry_probability": 0.7,
+                     *           "hole_probability": 0.5,
+                     *           "hole_side_px": 30,
+                     *           "hole_value": 220,
+                     *           "holes": 6,
+                     *           "iso_noise_probability": 0.3,
+                     *           "jitter": [
+                     *             0.1,
+                     *             0.1,
+                     *             0.15,
+                     *             0.03
+                     *           ],
+                     *           "longest_px": 1600,
+                     *           "rgb_shift": 12
+                     *         },
+                     *         "side_px": 384
+                     *       },
+                     *       "recipe_name": "text",
+                     *       "remaining_s": 21,
+                     *       "seed": 3,
+                     *       "short_count": 3,
+                     *       "splits": [
+                     *         "text"
+                     *       ],
+                     *       "status": "planning",
+                     *       "targets": {
+                     *         "real": 3,
+                     *         "synthetic": 3
+                     *       },
+                     *       "wanted": {
+                     *         "real": 3,
+                     *         "synthetic": 3
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["RunOut"];
+                };
+            };
+            /** @description NOT_AUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_ALLOWED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_FOUND */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description NOT_FROZEN, RUN_IS_OPEN */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description PAYLOAD_TOO_LARGE */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description IDEMPOTENCY_KEY_REUSED, VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description QUEUE_FULL */
+            429: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -11602,7 +15019,7 @@ export interface operations {
                  *       "job"
                  *     ]
                  */
-                topics?: ("job" | "video" | "product" | "photo" | "matching" | "dataset" | "index" | "lock" | "presence" | "notification" | "account" | "activity")[] | null;
+                topics?: ("job" | "video" | "product" | "photo" | "matching" | "dataset" | "index" | "lock" | "presence" | "notification" | "account" | "augmentation" | "activity")[] | null;
                 /**
                  * @description Like Last-Event-ID, for a new EventSource; the header goes before it.
                  * @example 0

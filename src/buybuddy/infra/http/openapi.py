@@ -14,6 +14,7 @@ Json = dict[str, Any]
 
 TAGS = {
     "audit": "Who changed what, with the values before and after.",
+    "augmentation": "Pictures made out of those that there are: runs, recipes, backgrounds.",
     "auth": "Signing in, one's own sessions, password and API keys.",
     "dashboard": "Counts, running jobs and recent activity.",
     "datasets": "Chosen products, frozen into versions and exported for training.",
