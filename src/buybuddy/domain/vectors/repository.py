@@ -29,6 +29,8 @@ class ProductMatch(NamedTuple):
 
 
 ONE_ENCODER_AT_A_TIME = text("SELECT pg_advisory_xact_lock(hashtextextended('encoders', 0))")
+STATEMENT_TIME = text("SELECT current_setting('statement_timeout')")
+SET_STATEMENT_TIME = text("SELECT set_config('statement_timeout', :value, true)")
 
 
 async def find_serving(session: Session) -> Encoder | None:
@@ -47,13 +49,20 @@ async def find_encoder(session: Session, identity: EncoderIdentity) -> Encoder |
 
 
 async def get_or_add_encoder(session: Session, identity: EncoderIdentity) -> Encoder:
-    """Return an encoder's row; a new one gets graphs of its own by a trigger, and the first of all serves."""
+    """Return an encoder's row; a new one gets graphs of its own by a trigger, and the first of all serves.
+
+    The graphs begin empty, but making them waits for who is writing vectors and reads through all vectors there are:
+    as long as that takes, which may be more than a statement's usual time.
+    """
     encoder = await find_encoder(session, identity)
     if encoder is not None:
         return encoder
     await session.execute(ONE_ENCODER_AT_A_TIME)
     statement = upsert(Encoder).values(**identity.model_dump(), is_serving=~exists().where(Encoder.is_serving))
+    usual = await session.scalar(STATEMENT_TIME)
+    await session.execute(SET_STATEMENT_TIME, {"value": "0"})
     await session.execute(statement.on_conflict_do_nothing(index_elements=["name", "weights_sha256", "preprocessing"]))
+    await session.execute(SET_STATEMENT_TIME, {"value": usual})
     encoder = await find_encoder(session, identity)
     if encoder is None:
         raise RuntimeError("the encoder was just added")
