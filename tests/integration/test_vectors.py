@@ -1,13 +1,19 @@
 """Vectors are kept whatever happens beside, and products are found by them."""
 
 import asyncio
+import io
 import uuid
+from pathlib import Path
 
+import numpy as np
 import pytest
 from sqlalchemy import text
 
-from buybuddy.domain.vectors import repository
-from buybuddy.stages.specs import EncoderIdentity
+from buybuddy.domain.products import repository as products_repository
+from buybuddy.domain.vectors import repository, service
+from buybuddy.domain.vectors.service import Kept
+from buybuddy.infra.storage import ObjectStorage
+from buybuddy.stages.specs import EmbedImagesResult, EncoderIdentity
 from tests.integration.conftest import Jobs, happens
 from tests.integration.matching_ground import DIM, Ground, lay_ground
 
@@ -42,3 +48,45 @@ async def test_a_new_encoder_may_wait_longer_for_its_graphs_than_other_statement
     )
     assert graphs == [2]
     await ground.jobs.sql("DELETE FROM encoders WHERE name = :name", name=identity.name)
+
+
+@pytest.mark.parametrize("what", ["one image", "its frames", "the product"])
+async def test_vectors_of_images_that_are_just_being_removed_are_left_out(
+    ground: Ground, tmp_path: Path, what: str
+) -> None:
+    going, staying = await ground.product(n_images=3), await ground.product(n_images=2)
+    ids = await ground.jobs.sql("SELECT id::text FROM product_images ORDER BY id DESC")
+    first = "SELECT id FROM product_images WHERE product_id = :id LIMIT 1"
+    goes = {
+        "one image": f"DELETE FROM product_images WHERE id IN ({first})",
+        "its frames": "DELETE FROM product_images WHERE product_id = :id",
+        "the product": "DELETE FROM products WHERE id = :id",
+    }[what]
+    keeping: asyncio.Task[Kept]
+    async with ground.jobs.db.transaction() as session:
+        await products_repository.lock_product(session, going)  # as whoever removes any of these
+        await session.execute(text(goes), {"id": going})
+        keeping = asyncio.create_task(keep_vectors(ground, tmp_path, [str(one) for one in ids]))
+        await happens(
+            ground.jobs,
+            "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND locktype = 'transactionid')",
+        )
+    kept = await keeping
+    left = await ground.jobs.sql("SELECT id FROM product_images ORDER BY id")
+    assert kept.image_ids == left and len(left) == (4 if what == "one image" else 2)
+    assert set(await ground.jobs.sql("SELECT image_id FROM image_embeddings")) == set(left)
+    assert staying in ground.directions
+
+
+async def keep_vectors(ground: Ground, folder: Path, ids: list[str]) -> Kept:
+    """Do what follows a job that has embedded images."""
+    storage, buffer = ObjectStorage(f"file://{folder / 'storage'}"), io.BytesIO()
+    np.save(buffer, np.tile(np.eye(DIM, dtype=np.float32)[0], (len(ids), 1)))
+    storage.put("embeddings/1/vectors.npy", buffer.getvalue())
+    identity = EncoderIdentity(name="test", weights_sha256="-", preprocessing="test/1", dim=DIM)
+    result = EmbedImagesResult(
+        encoder=identity, vectors_key="embeddings/1/vectors.npy", image_ids=tuple(ids), failures=()
+    )
+    [job] = await ground.jobs.create()
+    async with ground.jobs.db.transaction() as session:
+        return await service.apply_embeddings(session, storage, job, result)

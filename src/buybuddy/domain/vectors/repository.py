@@ -10,7 +10,7 @@ from sqlalchemy import exists, func, select, text
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from buybuddy.domain.photos.tables import Photo
-from buybuddy.domain.products.tables import ProductImage
+from buybuddy.domain.products.tables import Product, ProductImage
 from buybuddy.domain.vectors.tables import Encoder, ImageEmbedding, PhotoEmbedding
 from buybuddy.infra.db import Session
 from buybuddy.stages.specs import EncoderIdentity
@@ -69,14 +69,22 @@ async def get_or_add_encoder(session: Session, identity: EncoderIdentity) -> Enc
     return encoder
 
 
-async def existing_images(session: Session, image_ids: Sequence[uuid.UUID]) -> set[uuid.UUID]:
-    """Return which of the images are still there."""
-    return set(await session.scalars(select(ProductImage.id).where(ProductImage.id.in_(image_ids))))
+async def hold_images(session: Session, image_ids: Sequence[uuid.UUID]) -> set[uuid.UUID]:
+    """Return which of the images are still there; none of them is removed before the commit.
+
+    Their products are held first, as by whoever removes images: a removal under way is waited for, never in a circle.
+    """
+    owners = select(ProductImage.product_id).where(ProductImage.id.in_(image_ids))
+    products = select(Product.id).where(Product.id.in_(owners)).order_by(Product.id)
+    await session.execute(products.with_for_update(read=True, key_share=True))
+    images = select(ProductImage.id).where(ProductImage.id.in_(image_ids)).order_by(ProductImage.id)
+    return set(await session.scalars(images.with_for_update(read=True, key_share=True)))
 
 
 async def add_embeddings(
     session: Session, encoder_id: uuid.UUID, embeddings: Sequence[tuple[uuid.UUID, list[float]]]
 ) -> None:
+    """Keep vectors of held images."""
     statement = upsert(ImageEmbedding).on_conflict_do_nothing(index_elements=["encoder_id", "image_id"])
     rows = [{"encoder_id": encoder_id, "image_id": image_id, "embedding": vector} for image_id, vector in embeddings]
     await session.execute(statement, rows)

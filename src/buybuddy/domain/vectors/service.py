@@ -66,7 +66,7 @@ async def apply_embeddings(session: Session, storage: ObjectStorage, job: Job, r
     ids = [uuid.UUID(image_id) for image_id in result.image_ids]
     vectors = await _read_vectors(storage, result.vectors_key, (len(ids), result.encoder.dim))
     encoder = await repository.get_or_add_encoder(session, result.encoder)
-    images = await repository.existing_images(session, ids)
+    images = await repository.hold_images(session, ids)
     is_whole = len(images) == len(ids)
     photos = set() if is_whole else await repository.hold_photos(session, [one for one in ids if one not in images])
     rows = [(one, vector.tolist()) for one, vector in zip(ids, vectors, strict=True)]
