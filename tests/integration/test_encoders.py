@@ -135,9 +135,10 @@ async def test_a_second_encoder_is_filled_in_and_then_serves(shop: Shop) -> None
         assert await vectors.serving_name(session) == FAST
         encoder = await vectors_repository.find_serving(session)
         assert encoder is not None
-        stored = await vectors_repository.rank_products(
-            session, encoder.id, [[float(v) for v in await _vector(shop, photos[2], encoder.id)]], 1
+        stored, n_vectors = await vectors.rank_products(
+            session, encoder, [await _vector(shop, photos[2], encoder.id)], 1
         )
+    assert n_vectors == 4
     assert stored[0].image_id == images[2]
     assert stored[0].similarity == pytest.approx(1, abs=1e-5)
 

@@ -7,15 +7,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
 
 from buybuddy.domain.products import repository as products_repository
 from buybuddy.domain.vectors import repository, service
 from buybuddy.domain.vectors.service import Kept
+from buybuddy.domain.vectors.sql import SETTINGS, near_products
+from buybuddy.infra.db import Session
 from buybuddy.infra.storage import ObjectStorage
 from buybuddy.stages.specs import EmbedImagesResult, EncoderIdentity
 from tests.integration.conftest import Jobs, happens
-from tests.integration.matching_ground import DIM, Ground, lay_ground
+from tests.integration.matching_ground import DIM, Ground, lay_ground, unit
+from tests.integration.test_matching_decisions import add_product
 
 
 @pytest.fixture
@@ -90,3 +93,42 @@ async def keep_vectors(ground: Ground, folder: Path, ids: list[str]) -> Kept:
     [job] = await ground.jobs.create()
     async with ground.jobs.db.transaction() as session:
         return await service.apply_embeddings(session, storage, job, result)
+
+
+async def add_anywhere(ground: Ground, *n_images: int) -> list[uuid.UUID]:
+    """Add products, each somewhere, with so many images that look all the same."""
+    async with ground.jobs.db.transaction() as session:
+        added = [await add_product(session) for _ in n_images]
+        for product_id, n in zip(added, n_images, strict=True):
+            ground.directions[product_id] = unit(ground.chooser.normal(size=DIM))
+            await ground.images(session, product_id, n)
+    return added
+
+
+async def test_of_many_vectors_those_are_compared_that_the_graph_finds(ground: Ground) -> None:
+    near, behind, *_ = await add_anywhere(ground, 40, 1, *[3] * 60)
+    queries = [unit(ground.directions[near] + 0.5 * ground.directions[behind]).tolist(), unit(np.ones(DIM)).tolist()]
+    async with ground.jobs.db.transaction() as session:
+        encoder = await ground.encoder(session)
+        exact, n_vectors = await service.rank_products(session, encoder, queries, 10)
+        plans = await explain(session, near_products(encoder.id, DIM), {"vectors": ["[1]"], "n_images": 80, "n": 10})
+        more = {"key": str(encoder.id), "n": service.MOST_COMPARED}
+        await session.execute(
+            text("INSERT INTO tallies (subject, facet, key, n) VALUES ('image_embeddings', 'encoder', :key, :n)"), more
+        )
+        found, n_counted = await service.rank_products(session, encoder, queries, 10)
+        few = await repository.find_near_products(session, encoder, queries[:1], 2, n_counted)
+        every = await repository.find_near_products(session, encoder, queries, 100, n_vectors)
+        await session.rollback()  # there are not so many
+    assert n_vectors == 60 * 3 + 41
+    assert n_counted == n_vectors + service.MOST_COMPARED
+    assert f"image_graph_{ground.encoder_id.hex}" in plans
+    assert len(found) == len(exact) == 10
+    assert len(set(found) & set(exact)) >= 9
+    assert [match.product_id for match in few] == [near, behind], "though forty images of one product are nearer"
+    assert len(every) == 62
+
+
+async def explain(session: Session, statement: TextClause, values: dict[str, object]) -> str:
+    await session.execute(SETTINGS)
+    return "\n".join(await session.scalars(text(f"EXPLAIN {statement.text}"), values))

@@ -6,18 +6,22 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from sqlalchemy import exists, func, select, text
+from sqlalchemy import exists, select, text
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from buybuddy.domain.photos.tables import Photo
 from buybuddy.domain.products.tables import Product, ProductImage
+from buybuddy.domain.vectors.sql import SETTINGS, near_products
 from buybuddy.domain.vectors.tables import Encoder, ImageEmbedding, PhotoEmbedding
 from buybuddy.infra.db import Session
+from buybuddy.infra.db.tallies import read_tally
 from buybuddy.stages.specs import EncoderIdentity
 
 FloatArray = npt.NDArray[np.float32]
 
 MOST_VIEWS = 128  # of a product, that candidates are compared with
+IMAGES_PER_PRODUCT = 8  # that a graph is asked for, for each wanted product; its best image speaks for it
+MOST_IMAGES = 2_048
 
 
 class ProductMatch(NamedTuple):
@@ -31,6 +35,18 @@ class ProductMatch(NamedTuple):
 ONE_ENCODER_AT_A_TIME = text("SELECT pg_advisory_xact_lock(hashtextextended('encoders', 0))")
 STATEMENT_TIME = text("SELECT current_setting('statement_timeout')")
 SET_STATEMENT_TIME = text("SELECT set_config('statement_timeout', :value, true)")
+EVERY_PRODUCT = text("""
+    WITH query AS (SELECT unnest(CAST(:vectors AS text[]))::vector AS v),
+    scored AS (
+        SELECT i.product_id, i.id AS image_id, max(-(e.embedding <#> q.v)) AS similarity
+        FROM image_embeddings e JOIN product_images i ON i.id = e.image_id CROSS JOIN query q
+        WHERE e.encoder_id = :encoder GROUP BY i.product_id, i.id
+    ), best AS (
+        SELECT DISTINCT ON (product_id) product_id, image_id, similarity
+        FROM scored ORDER BY product_id, similarity DESC, image_id
+    )
+    SELECT product_id, image_id, similarity FROM best ORDER BY similarity DESC, product_id LIMIT :k
+""")
 
 
 async def find_serving(session: Session) -> Encoder | None:
@@ -132,27 +148,44 @@ async def views_of_product(session: Session, encoder_id: uuid.UUID, product_id: 
 
 
 async def count_embeddings(session: Session, encoder_id: uuid.UUID) -> int:
-    statement = select(func.count()).select_from(ImageEmbedding).where(ImageEmbedding.encoder_id == encoder_id)
-    return await session.scalar(statement) or 0
+    """Return how many images an encoder has made a vector of; from a tally, no vector is read."""
+    return (await read_tally(session, "image_embeddings", "encoder")).get(str(encoder_id), 0)
 
 
-async def rank_products(
+async def compare_products(
     session: Session, encoder_id: uuid.UUID, vectors: Sequence[Sequence[float]], k: int
 ) -> list[ProductMatch]:
-    """Return the k nearest products: a product is as near as its best image, an image as its best query vector.
+    """Return the k nearest products, every image of an encoder compared.
+
+    A product is as near as its best image, an image as its best query vector.
 
     Args:
         vectors: unit rows of the encoder's dim; similarity is their inner product, in [-1, 1].
     """
-    statement = text(
-        "WITH query AS (SELECT unnest(CAST(:vectors AS text[]))::vector AS v),"
-        " scored AS (SELECT i.product_id, i.id AS image_id, max(-(e.embedding <#> q.v)) AS similarity"
-        "   FROM image_embeddings e JOIN product_images i ON i.id = e.image_id CROSS JOIN query q"
-        "   WHERE e.encoder_id = :encoder GROUP BY i.product_id, i.id),"
-        " best AS (SELECT DISTINCT ON (product_id) product_id, image_id, similarity"
-        "   FROM scored ORDER BY product_id, similarity DESC, image_id)"
-        " SELECT product_id, image_id, similarity FROM best ORDER BY similarity DESC, product_id LIMIT :k"
-    )
-    texts = ["[" + ",".join(f"{value:.7g}" for value in vector) + "]" for vector in vectors]
-    rows = await session.execute(statement, {"vectors": texts, "encoder": encoder_id, "k": k})
+    rows = await session.execute(EVERY_PRODUCT, {"vectors": _as_texts(vectors), "encoder": encoder_id, "k": k})
     return [ProductMatch(row.product_id, row.image_id, row.similarity) for row in rows]
+
+
+async def find_near_products(
+    session: Session, encoder: Encoder, vectors: Sequence[Sequence[float]], k: int, n_vectors: int
+) -> list[ProductMatch]:
+    """Return the k nearest products as compare_products does, but of those images only that the encoder's graph finds.
+
+    When these are of too few products, more images are looked at.
+
+    Args:
+        n_vectors: how many there are.
+    """
+    await session.execute(SETTINGS)
+    n_images = k * IMAGES_PER_PRODUCT
+    while True:
+        values = {"vectors": _as_texts(vectors), "n_images": n_images, "n": k}
+        rows = (await session.execute(near_products(encoder.id, encoder.dim), values)).all()
+        if len(rows) == k or n_images >= min(MOST_IMAGES, n_vectors):
+            return [ProductMatch(row.product_id, row.image_id, row.similarity) for row in rows]
+        n_images *= 4
+
+
+def _as_texts(vectors: Sequence[Sequence[float]]) -> list[str]:
+    """Write vectors as pgvector reads them."""
+    return ["[" + ",".join(f"{value:.7g}" for value in vector) + "]" for vector in vectors]

@@ -11,10 +11,11 @@ import numpy as np
 import numpy.typing as npt
 from sqlalchemy import or_, select, text
 
-from buybuddy.domain.matching.candidates.sql import SETTINGS, PoolPart, count_part, near_photos, near_products
+from buybuddy.domain.matching.candidates.sql import PoolPart, count_part, near_photos
 from buybuddy.domain.matching.rules import choose_probes
 from buybuddy.domain.matching.tables import MatchDecision
 from buybuddy.domain.photos.tables import Photo
+from buybuddy.domain.vectors.sql import SETTINGS, near_products
 from buybuddy.domain.vectors.tables import Encoder, PhotoEmbedding
 from buybuddy.infra.db import Session
 
@@ -139,7 +140,7 @@ async def open_members(
 async def similar_products(session: Session, encoder: Encoder, vector: FloatArray, n: int) -> list[SimilarProduct]:
     """Return products with the image that is most similar to a photo, the best first."""
     await session.execute(SETTINGS)
-    values = {"vector": as_texts(vector[None])[0], "n_images": n * IMAGES_PER_PRODUCT, "n": n}
+    values = {"vectors": as_texts(vector[None]), "n_images": n * IMAGES_PER_PRODUCT, "n": n}
     rows = await session.execute(near_products(encoder.id, encoder.dim), values)
     return [SimilarProduct(row.product_id, row.image_id, float(row.similarity)) for row in rows]
 
