@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Row, exists, func, select, text, update
+from sqlalchemy import Row, and_, exists, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from buybuddy.domain.jobs.rules import ACTIVE
@@ -35,11 +35,21 @@ _FILL_IN = text("""
 """)
 
 
+_BEING_READ = text("""
+    SELECT CAST(photo->>'photo_id' AS uuid) FROM jobs j CROSS JOIN jsonb_array_elements(j.config->'photos') photo
+    WHERE j.subject_id = ANY(:imports) AND j.status = ANY(:active) AND j.config->>'stage' = 'read_photos'
+        AND photo->>'photo_id' = ANY(:photos)
+""")
+
+
 class KnownPhoto(NamedTuple):
-    """A photo that was there before, and the import that brought it."""
+    """A photo of the pool, and the import that brought it."""
 
     id: uuid.UUID
     import_id: uuid.UUID | None
+    import_label: str | None
+    key: str
+    is_unread: bool
 
 
 class ImportState(NamedTuple):
@@ -100,8 +110,23 @@ async def add_problems(session: Session, import_id: uuid.UUID, problems: Sequenc
 
 async def known_by_sha256(session: Session, hashes: Collection[str]) -> dict[str, KnownPhoto]:
     """Return the photos that have these bytes."""
-    statement = select(Photo.sha256, Photo.id, Photo.import_id).where(Photo.sha256.in_(hashes))
-    return {row.sha256: KnownPhoto(row.id, row.import_id) for row in await session.execute(statement)}
+    is_unread = and_(Photo.read_at.is_(None), Photo.problem.is_(None))
+    statement = (
+        select(Photo.sha256, Photo.id, Photo.import_id, PhotoImport.label, Photo.storage_key, is_unread)
+        .outerjoin(PhotoImport, PhotoImport.id == Photo.import_id)
+        .where(Photo.sha256.in_(hashes))
+    )
+    return {row[0]: KnownPhoto(*row[1:]) for row in await session.execute(statement)}
+
+
+async def being_read(session: Session, photos: Collection[KnownPhoto]) -> set[uuid.UUID]:
+    """Return which of the photos a job of their import is still going to read."""
+    values = {
+        "imports": list({photo.import_id for photo in photos}),
+        "active": list(ACTIVE),
+        "photos": [str(photo.id) for photo in photos],
+    }
+    return set(await session.scalars(_BEING_READ, values)) if photos else set()
 
 
 async def add_photos(session: Session, rows: Sequence[dict[str, Any]]) -> Sequence[Row[uuid.UUID, str]]:

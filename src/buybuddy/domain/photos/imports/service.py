@@ -1,4 +1,4 @@
-"""Photos are taken in: the same bytes are one photo, whoever brings them, and what is new is going to be read.
+"""Photos are taken in: the same bytes are one photo, whoever brings them, and what is unread is going to be read.
 
 What is stored is thrown away in advance and kept once its row exists: whoever dies in between leaves nothing behind.
 """
@@ -6,7 +6,7 @@ What is stored is thrown away in advance and kept once its row exists: whoever d
 import asyncio
 import itertools
 import uuid
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, BinaryIO, Literal
 
@@ -14,6 +14,7 @@ from buybuddy.domain.jobs import repository as jobs_repository
 from buybuddy.domain.photos.imports import repository
 from buybuddy.domain.photos.imports.facts import ImportFacts
 from buybuddy.domain.photos.imports.files import FoundPhoto, RefusedFile, list_files
+from buybuddy.domain.photos.imports.repository import KnownPhoto
 from buybuddy.domain.photos.service import tell
 from buybuddy.domain.photos.tables import PhotoImport
 from buybuddy.errors import NotFound, Unavailable
@@ -25,7 +26,7 @@ TAKEN_BYTES = 64 * 1024 * 1024
 UPLOAD_PATIENCE_S = 3600.0
 
 FileStatus = Literal["new", "known", "refused"]
-# Has new photos read, each given by its id and key, in the transaction that adds them (flow.py).
+# Has photos read, each given by its id and key, in the transaction that takes them in (flow.py).
 HaveRead = Callable[[Session, Sequence[tuple[uuid.UUID, str]], Subject], Awaitable[None]]
 
 
@@ -74,7 +75,7 @@ class PhotoIntake:
     """Takes in the files of one request.
 
     Args:
-        have_read: has those read that are new.
+        have_read: has those read that nobody has read, or is about to read.
         target: the import that they belong to.
         facts: what the request says of them.
     """
@@ -134,13 +135,28 @@ class PhotoIntake:
         changed = await repository.fill_in(session, facts)
         outcomes = _judge(chunk, known, set(added))
         await self._count(session, outcomes)
-        if added:
-            new = [(one.id, one.key) for one in stored if one.found.sha256 in added]
-            await self._have_read(session, new, Subject("photos", self._target.id, self._target.label))
+        new = [known[one.found.sha256] for one in stored if one.found.sha256 in added]
+        await self._have_them_read(session, new, known.values())
         for photo_ids, change in ((list(added.values()), "created"), (changed, "updated")):
             if photo_ids:
                 tell(session, photo_ids, change)
         return outcomes
+
+    async def _have_them_read(
+        self, session: Session, new: Collection[KnownPhoto], known: Collection[KnownPhoto]
+    ) -> None:
+        """Have those read that are new, and those that nobody reads any more since their job failed or was cancelled.
+
+        Each is read for the import that brought it: that one says how many of its photos are still unread.
+        """
+        unread = [photo for photo in known if photo.is_unread and photo not in new]
+        being_read = await repository.being_read(session, unread)
+        by_import: dict[Subject, list[tuple[uuid.UUID, str]]] = {}
+        for photo in [*new, *(photo for photo in unread if photo.id not in being_read)]:
+            subject = Subject("photos", photo.import_id or self._target.id, photo.import_label or self._target.label)
+            by_import.setdefault(subject, []).append((photo.id, photo.key))
+        for subject, photos in by_import.items():
+            await self._have_read(session, photos, subject)
 
     def _row(self, stored: _Stored) -> dict[str, Any]:
         return {
@@ -180,9 +196,7 @@ def _next_chunk(files: Iterator[FoundPhoto | RefusedFile]) -> list[FoundPhoto | 
     return chunk
 
 
-def _judge(
-    chunk: Sequence[FoundPhoto | RefusedFile], known: dict[str, repository.KnownPhoto], added: set[str]
-) -> list[Outcome]:
+def _judge(chunk: Sequence[FoundPhoto | RefusedFile], known: dict[str, KnownPhoto], added: set[str]) -> list[Outcome]:
     outcomes = []
     not_yet_told = set(added)
     for file in chunk:

@@ -1,0 +1,73 @@
+"""What imports leave behind when files, requests and jobs come again, or do not fit."""
+
+import io
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from buybuddy.domain.jobs import service as jobs_service
+from buybuddy.domain.photos.imports import service
+from buybuddy.domain.photos.imports.facts import ImportFacts, PhotoRow
+from buybuddy.domain.photos.imports.service import Outcome, PhotoIntake
+from buybuddy.domain.photos.tables import PhotoImport
+from buybuddy.flow import build_have_read
+from buybuddy.infra.storage import ObjectStorage
+from tests.integration.conftest import SOMEBODY, Jobs
+from tests.integration.test_photos import File, fresh, photo
+
+
+@dataclass(frozen=True)
+class Door:
+    """Where photos come in, in the words of a test; nobody works on the jobs."""
+
+    jobs: Jobs
+    storage: ObjectStorage
+
+    async def begin(self, label: str = "May") -> PhotoImport:
+        async with self.jobs.db.transaction() as session:
+            return await service.begin_import(session, label=label, source=uuid.uuid4().hex, actor=SOMEBODY)
+
+    async def take(self, target: PhotoImport, *files: File, rows: Sequence[PhotoRow] = ()) -> list[Outcome]:
+        facts = ImportFacts(target.source, rows={row.name: row for row in rows})
+        intake = PhotoIntake(self.jobs.db, self.storage, build_have_read(self.jobs.board), target, facts)
+        return await intake.take([(name, io.BytesIO(data)) for name, data in files])
+
+    async def readings(self) -> list[object]:
+        """Return whose photos are read by jobs, one line for each photo: import, photo."""
+        return await self.jobs.sql(
+            "SELECT subject_label || ' ' || (photo->>'photo_id')"
+            " FROM jobs, jsonb_array_elements(config->'photos') photo"
+            " WHERE status IN ('pending','queued','processing') AND config->>'stage' = 'read_photos' ORDER BY 1"
+        )
+
+    async def cancel_all(self) -> None:
+        for job_id in await self.jobs.sql("SELECT id FROM jobs WHERE status IN ('pending','queued')"):
+            async with self.jobs.db.transaction() as session:
+                await jobs_service.request_cancel(session, self.jobs.board, uuid.UUID(str(job_id)), SOMEBODY)
+
+
+@pytest.fixture
+def door(jobs: Jobs, tmp_path: Path) -> Door:
+    return Door(jobs, ObjectStorage(f"file://{tmp_path / 'storage'}"))
+
+
+async def test_photos_that_nobody_reads_any_more_are_read_when_they_are_imported_again(door: Door) -> None:
+    files = [(f"{number}.png", photo(fresh())) for number in range(3)]
+    first, second = await door.begin("first"), await door.begin("second")
+    ids = [one.photo_id for one in await door.take(first, *files[:2])]
+    expected = sorted(f"first {photo_id}" for photo_id in ids)
+    assert await door.readings() == expected
+    await door.take(second, *files[:2])
+    assert await door.readings() == expected, "a job is going to read them"
+
+    await door.cancel_all()
+    assert await door.readings() == []
+    await door.jobs.sql("UPDATE real_images SET read_at = now() WHERE id = :id", id=ids[1])
+    [again, _, new] = await door.take(second, *files)
+    assert (again.status, again.photo_id, new.status) == ("known", ids[0], "new")
+    assert await door.readings() == [f"first {ids[0]}", f"second {new.photo_id}"]
+    await door.take(second, *files)
+    assert await door.readings() == [f"first {ids[0]}", f"second {new.photo_id}"]
