@@ -11,7 +11,7 @@ import pytest
 from buybuddy.domain.jobs import service as jobs_service
 from buybuddy.domain.photos.imports import service
 from buybuddy.domain.photos.imports.facts import ImportFacts, PhotoRow
-from buybuddy.domain.photos.imports.service import Outcome, PhotoIntake
+from buybuddy.domain.photos.imports.service import SAME_ID, Outcome, PhotoIntake
 from buybuddy.domain.photos.tables import PhotoImport
 from buybuddy.flow import build_have_read
 from buybuddy.infra.storage import ObjectStorage
@@ -71,3 +71,25 @@ async def test_photos_that_nobody_reads_any_more_are_read_when_they_are_imported
     assert await door.readings() == [f"first {ids[0]}", f"second {new.photo_id}"]
     await door.take(second, *files)
     assert await door.readings() == [f"first {ids[0]}", f"second {new.photo_id}"]
+
+
+async def test_of_photos_that_are_given_one_id_the_first_gets_it_and_the_others_are_listed(door: Door) -> None:
+    target, files = await door.begin(), [(f"{number}.png", photo(fresh())) for number in range(4)]
+    owner = PhotoRow(name="3.png", external_id="9")
+    ids = [one.photo_id for one in await door.take(target, *files, rows=[owner])]
+    rows = [PhotoRow(name=name, external_id="7", barcode="8690504012345") for name, _ in files[:2]]
+    late = "1.png" if str(ids[0]) < str(ids[1]) else "0.png"
+    taken = PhotoRow(name="2.png", external_id="9")
+    for _ in range(2):
+        answer = await door.take(target, *files, rows=[*rows, taken, owner])
+        assert [(one.status, one.photo_id) for one in answer] == [("known", photo_id) for photo_id in ids]
+        assert [(one.name, one.reason) for one in answer if one.reason] == [(late, SAME_ID), ("2.png", SAME_ID)]
+    found = await door.jobs.sql(
+        "SELECT name || coalesce(' ' || external_id, '') || coalesce(' ' || barcode, '') FROM real_images"
+        " WHERE import_id = :id ORDER BY name",
+        id=target.id,
+    )
+    first = [f"{name}{'' if name == late else ' 7'} 8690504012345" for name, _ in files[:2]]
+    assert found == [*first, "2.png", "3.png 9"]
+    listed = await door.jobs.sql("SELECT DISTINCT name FROM photo_import_problems WHERE import_id = :id", id=target.id)
+    assert set(listed) == {late, "2.png"}

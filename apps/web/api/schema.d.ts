@@ -2119,7 +2119,7 @@ export interface paths {
         };
         /**
          * List photo import problems
-         * @description List files of an import that are no photos, and photos that could not be read.
+         * @description List files of an import that are no photos, and photos that could not be read or be given their external id.
          */
         get: operations["listPhotoImportProblems"];
         put?: never;
@@ -4895,7 +4895,7 @@ export interface components {
         };
         /**
          * PhotoProblemOut
-         * @description A file that is no photo, or a photo that cannot be read.
+         * @description A file that is no photo, or a photo that cannot be read, or not have the external id that it was given.
          */
         PhotoProblemOut: {
             /**
@@ -5640,6 +5640,7 @@ export interface components {
             photo_id: string | null;
             /**
              * Reason
+             * @description Why it was refused, or not given its external id: another photo of the source has it.
              * @example null
              */
             reason: string | null;

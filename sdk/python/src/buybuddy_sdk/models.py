@@ -1035,7 +1035,7 @@ class PhotoOut(Model):
 
 class PhotoProblemOut(Model):
     """
-    A file that is no photo, or a photo that cannot be read.
+    A file that is no photo, or a photo that cannot be read, or not have the external id that it was given.
     """
 
     name: str
@@ -1407,6 +1407,9 @@ class TakenPhotoOut(Model):
     name: str
     photo_id: UUID | None
     reason: str | None
+    """
+    Why it was refused, or not given its external id: another photo of the source has it.
+    """
     status: Literal["new", "known", "refused"] | str
 
 

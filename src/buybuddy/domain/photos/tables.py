@@ -30,7 +30,7 @@ class PhotoImport(Base, CreatedAt):
 
 
 class PhotoImportProblem(Base, CreatedAt):
-    """A file of an import that is no photo, and why."""
+    """A file of an import that is no photo, or whose photo has a problem, and why."""
 
     __tablename__ = "photo_import_problems"
     __table_args__ = (Index("ix_photo_import_problems_import", "import_id", "id"),)

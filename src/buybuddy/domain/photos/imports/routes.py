@@ -79,7 +79,7 @@ async def get_photo_import(import_id: uuid.UUID, _: Viewer, session: SessionDep)
 async def list_photo_import_problems(
     import_id: uuid.UUID, _: Viewer, session: SessionDep, window: WindowQuery
 ) -> Page[PhotoProblemOut]:
-    """List files of an import that are no photos, and photos that could not be read."""
+    """List files of an import that are no photos, and photos that could not be read or be given their external id."""
     await service.get_import(session, import_id)
     found = await repository.list_problems(session, import_id, window)
     return page_of([PhotoProblemOut.from_row(row) for row in found.rows], found, window)

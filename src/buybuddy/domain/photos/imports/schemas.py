@@ -52,7 +52,7 @@ class PhotoImportOut(BaseModel):
 
 
 class PhotoProblemOut(BaseModel):
-    """A file that is no photo, or a photo that cannot be read."""
+    """A file that is no photo, or a photo that cannot be read, or not have the external id that it was given."""
 
     name: str = Field(examples=["2026-05/notes.txt"])
     reason: str = Field(examples=["This is not a JPEG, PNG or WebP picture."])
@@ -69,7 +69,10 @@ class TakenPhotoOut(BaseModel):
     status: Literal["new", "known", "refused"]
     photo_id: uuid.UUID | None
     import_id: uuid.UUID | None
-    reason: str | None = Field(examples=[None])
+    reason: str | None = Field(
+        description="Why it was refused, or not given its external id: another photo of the source has it.",
+        examples=[None],
+    )
 
     @classmethod
     def of(cls, outcome: Outcome) -> "TakenPhotoOut":

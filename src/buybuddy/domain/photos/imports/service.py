@@ -6,6 +6,7 @@ What is stored is thrown away in advance and kept once its row exists: whoever d
 import asyncio
 import itertools
 import uuid
+from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, BinaryIO, Literal
@@ -24,6 +25,7 @@ from buybuddy.infra.storage import ObjectStorage, object_key
 TAKEN_AT_ONCE = 64  # files, and as many bytes as TAKEN_BYTES or one file more, are in memory
 TAKEN_BYTES = 64 * 1024 * 1024
 UPLOAD_PATIENCE_S = 3600.0
+SAME_ID = "Its source has another photo with the same id."
 
 FileStatus = Literal["new", "known", "refused"]
 # Has photos read, each given by its id and key, in the transaction that takes them in (flow.py).
@@ -32,7 +34,12 @@ HaveRead = Callable[[Session, Sequence[tuple[uuid.UUID, str]], Subject], Awaitab
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a file; `import_id` is of the import that brought the photo first."""
+    """What became of a file.
+
+    Args:
+        import_id: of the import that brought the photo first.
+        reason: why it was refused, or did not get the external id that a known photo was to be given.
+    """
 
     name: str
     status: FileStatus
@@ -132,8 +139,8 @@ class PhotoIntake:
         known = await repository.known_by_sha256(session, first_by_hash)
         facts = {known[sha256].id: self._facts.of(found.name) for sha256, found in first_by_hash.items()
                  if sha256 in known and sha256 not in added}  # fmt: skip
-        changed = await repository.fill_in(session, facts)
-        outcomes = _judge(chunk, known, set(added))
+        changed, without_id = await repository.fill_in(session, facts)
+        outcomes = _judge(chunk, known, set(added), without_id)
         await self._count(session, outcomes)
         new = [known[one.found.sha256] for one in stored if one.found.sha256 in added]
         await self._have_them_read(session, new, known.values())
@@ -172,12 +179,12 @@ class PhotoIntake:
         }
 
     async def _count(self, session: Session, outcomes: Sequence[Outcome]) -> None:
-        refused = [(one.name, one.reason or "") for one in outcomes if one.status == "refused"]
-        if refused:
-            await repository.add_problems(session, self._target.id, refused)
-        n_new = sum(one.status == "new" for one in outcomes)
-        n_known = len(outcomes) - n_new - len(refused)
-        await repository.count_in(session, self._target.id, n_new=n_new, n_known=n_known, n_refused=len(refused))
+        if problems := [(one.name, one.reason) for one in outcomes if one.reason is not None]:
+            await repository.add_problems(session, self._target.id, problems)
+        counts = Counter(one.status for one in outcomes)
+        await repository.count_in(
+            session, self._target.id, n_new=counts["new"], n_known=counts["known"], n_refused=counts["refused"]
+        )
 
 
 def _place(found: FoundPhoto) -> _Stored:
@@ -196,17 +203,23 @@ def _next_chunk(files: Iterator[FoundPhoto | RefusedFile]) -> list[FoundPhoto | 
     return chunk
 
 
-def _judge(chunk: Sequence[FoundPhoto | RefusedFile], known: dict[str, KnownPhoto], added: set[str]) -> list[Outcome]:
+def _judge(
+    chunk: Sequence[FoundPhoto | RefusedFile],
+    known: dict[str, KnownPhoto],
+    added: set[str],
+    without_id: set[uuid.UUID],
+) -> list[Outcome]:
     outcomes = []
     not_yet_told = set(added)
     for file in chunk:
         if isinstance(file, RefusedFile):
             outcomes.append(Outcome(file.name, "refused", reason=file.reason))
         elif file.sha256 not in known:
-            outcomes.append(Outcome(file.name, "refused", reason="Its source has another photo with the same id."))
+            outcomes.append(Outcome(file.name, "refused", reason=SAME_ID))
         else:
             status: FileStatus = "new" if file.sha256 in not_yet_told else "known"
             not_yet_told.discard(file.sha256)
             photo = known[file.sha256]
-            outcomes.append(Outcome(file.name, status, photo.id, photo.import_id))
+            reason = SAME_ID if photo.id in without_id else None
+            outcomes.append(Outcome(file.name, status, photo.id, photo.import_id, reason))
     return outcomes
