@@ -12,7 +12,9 @@ from buybuddy.domain.jobs import service as jobs_service
 from buybuddy.domain.photos.imports import service
 from buybuddy.domain.photos.imports.facts import ImportFacts, PhotoRow
 from buybuddy.domain.photos.imports.service import SAME_ID, Outcome, PhotoIntake
+from buybuddy.domain.photos.readings import repository as readings_repository
 from buybuddy.domain.photos.tables import PhotoImport
+from buybuddy.errors import Conflict
 from buybuddy.flow import build_have_read
 from buybuddy.infra.storage import ObjectStorage
 from tests.integration.conftest import SOMEBODY, Jobs
@@ -28,12 +30,22 @@ class Door:
 
     async def begin(self, label: str = "May") -> PhotoImport:
         async with self.jobs.db.transaction() as session:
-            return await service.begin_import(session, label=label, source=uuid.uuid4().hex, actor=SOMEBODY)
+            begun, _ = await service.begin_import(session, label=label, source=uuid.uuid4().hex, actor=SOMEBODY)
+            return begun
 
     async def take(self, target: PhotoImport, *files: File, rows: Sequence[PhotoRow] = ()) -> list[Outcome]:
         facts = ImportFacts(target.source, rows={row.name: row for row in rows})
         intake = PhotoIntake(self.jobs.db, self.storage, build_have_read(self.jobs.board), target, facts)
         return await intake.take([(name, io.BytesIO(data)) for name, data in files])
+
+    async def counts(self, target: PhotoImport) -> tuple[object, ...]:
+        """Return how many are new, known and refused, and how many problems are listed."""
+        counted = "SELECT ARRAY[n_new, n_known, n_refused, (SELECT count(*) FROM photo_import_problems p"
+        [row] = await self.jobs.sql(
+            f"{counted} WHERE p.import_id = i.id)] FROM photo_imports i WHERE id = :id", id=target.id
+        )
+        assert isinstance(row, list)
+        return tuple(row)
 
     async def readings(self) -> list[object]:
         """Return whose photos are read by jobs, one line for each photo: import, photo."""
@@ -93,3 +105,50 @@ async def test_of_photos_that_are_given_one_id_the_first_gets_it_and_the_others_
     assert found == [*first, "2.png", "3.png 9"]
     listed = await door.jobs.sql("SELECT DISTINCT name FROM photo_import_problems WHERE import_id = :id", id=target.id)
     assert set(listed) == {late, "2.png"}
+
+
+async def test_a_request_that_is_sent_again_counts_and_lists_nothing_twice(door: Door) -> None:
+    target, known = await door.begin(), ("known.png", photo(fresh()))
+    await door.take(await door.begin(), known)
+    files = [("new.png", photo(fresh())), known, ("same.png", known[1]), ("a.txt", b"text"), ("a.zip/a.txt", b"text")]
+    for again in range(3):
+        answer = await door.take(target, *files)
+        assert [one.status for one in answer] == ["known" if again else "new", "known", "known", "refused", "refused"]
+        assert await door.counts(target) == (1, 2, 2, 2)
+    await door.take(target, *files, ("b.txt", b"text"))
+    assert await door.counts(target) == (1, 5, 5, 5), "another request"
+
+
+async def test_many_parts_of_a_request_are_counted_each(door: Door) -> None:
+    target = await door.begin()
+    files = [(f"{number}.txt", b"text") for number in range(150)]
+    await door.take(target, *files[:100])
+    await door.take(target, *files)
+    await door.take(target, *files)
+    assert await door.counts(target) == (0, 0, 100 + 150 - 64, 100 + 150 - 64)
+
+
+async def test_an_import_that_is_begun_twice_with_one_id_is_one(door: Door) -> None:
+    import_id = uuid.uuid4()
+
+    async def begin(label: str) -> bool:
+        async with door.jobs.db.transaction() as session:
+            begun, is_new = await service.begin_import(
+                session, label=label, source="s", actor=SOMEBODY, import_id=import_id
+            )
+        assert begun.id == import_id
+        return is_new
+
+    assert [await begin("May"), await begin("May")] == [True, False]
+    with pytest.raises(Conflict):
+        await begin("June")
+
+
+async def test_a_photo_that_two_jobs_cannot_read_is_listed_once(door: Door) -> None:
+    target = await door.begin()
+    [taken] = await door.take(target, ("a.png", photo(fresh())))
+    failure = {"image_id": str(taken.photo_id), "reason": "The picture is damaged."}
+    for expected in ([taken.photo_id], []):
+        async with door.jobs.db.transaction() as session:
+            assert await readings_repository.note_failures(session, [failure]) == expected
+    assert await door.counts(target) == (1, 0, 0, 1)

@@ -4751,6 +4751,11 @@ export interface components {
          */
         PhotoImportIn: {
             /**
+             * Id
+             * @description Chosen by the client, so that the same import sent again is not begun twice.
+             */
+            id?: string | null;
+            /**
              * Label
              * @example Baskets, May
              */
@@ -4794,7 +4799,10 @@ export interface components {
              * @description The same bytes were here before.
              */
             n_known: number;
-            /** N New */
+            /**
+             * N New
+             * @description Like the other counts without what was sent again, in the same request.
+             */
             n_new: number;
             /**
              * N Refused
@@ -21405,6 +21413,7 @@ export interface operations {
             content: {
                 /**
                  * @example {
+                 *       "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
                  *       "label": "Baskets, May",
                  *       "source": "upload"
                  *     }
@@ -21413,6 +21422,29 @@ export interface operations {
             };
         };
         responses: {
+            /** @description The same import was sent before. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "created_at": "2026-05-04T09:30:00Z",
+                     *       "created_by": "ayse",
+                     *       "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *       "is_being_read": true,
+                     *       "label": "Baskets, May",
+                     *       "n_known": 3,
+                     *       "n_new": 3,
+                     *       "n_refused": 3,
+                     *       "n_unread": 3,
+                     *       "source": "basket"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PhotoImportOut"];
+                };
+            };
             /** @description Successful Response */
             201: {
                 headers: {
@@ -21447,6 +21479,15 @@ export interface operations {
             };
             /** @description NOT_ALLOWED */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description CONFLICT */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };

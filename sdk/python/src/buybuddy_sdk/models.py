@@ -954,6 +954,10 @@ class PhotoImportIn(Model):
     What an import is called, and where its photos come from unless they say otherwise.
     """
 
+    id: UUID | None = None
+    """
+    Chosen by the client, so that the same import sent again is not begun twice.
+    """
     label: str
     source: str | None = None
 
@@ -976,6 +980,9 @@ class PhotoImportOut(Model):
     The same bytes were here before.
     """
     n_new: int
+    """
+    Like the other counts without what was sent again, in the same request.
+    """
     n_refused: int
     """
     No photos; see problems.

@@ -41,6 +41,15 @@ class PhotoImportProblem(Base, CreatedAt):
     reason: Mapped[str]
 
 
+class PhotoImportPart(Base):
+    """Files of a request that an import has counted, as one digest of them: the same again is not counted again."""
+
+    __tablename__ = "photo_import_parts"
+
+    import_id: Mapped[uuid.UUID] = mapped_column(ForeignKey(PhotoImport.id, ondelete="CASCADE"), primary_key=True)
+    sha256: Mapped[str] = mapped_column(primary_key=True)
+
+
 class Photo(Base, EditedRow):
     """One photo of the pool; the same bytes are one photo, whoever brings them.
 

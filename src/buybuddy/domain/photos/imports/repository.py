@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from buybuddy.domain.jobs.rules import ACTIVE
 from buybuddy.domain.jobs.tables import Job
-from buybuddy.domain.photos.tables import Photo, PhotoImport, PhotoImportProblem
+from buybuddy.domain.photos.tables import Photo, PhotoImport, PhotoImportPart, PhotoImportProblem
 from buybuddy.infra.db import Session
 from buybuddy.infra.db.pages import Order, Slice, Window, read_page
 
@@ -74,8 +74,10 @@ class ImportState(NamedTuple):
     is_being_read: bool
 
 
-async def add_import(session: Session, **values: object) -> PhotoImport:
-    return (await session.scalars(insert(PhotoImport).values(**values).returning(PhotoImport))).one()
+async def add_import(session: Session, **values: object) -> PhotoImport | None:
+    """Insert an import; None when there is one with this id."""
+    statement = insert(PhotoImport).values(**values).on_conflict_do_nothing(index_elements=["id"])
+    return (await session.scalars(statement.returning(PhotoImport))).one_or_none()
 
 
 async def find_import(session: Session, import_id: uuid.UUID) -> PhotoImport | None:
@@ -101,6 +103,12 @@ async def states_of(session: Session, import_ids: Collection[uuid.UUID]) -> dict
     is_active = exists().where(Job.subject_id == PhotoImport.id, Job.status.in_(ACTIVE))
     statement = select(PhotoImport.id, unread.scalar_subquery(), is_active).where(PhotoImport.id.in_(import_ids))
     return {row[0]: ImportState(row[1], row[2]) for row in await session.execute(statement)}
+
+
+async def note_part(session: Session, import_id: uuid.UUID, sha256: str) -> bool:
+    """Note files of a request, and return whether they were not noted before."""
+    statement = insert(PhotoImportPart).values(import_id=import_id, sha256=sha256).on_conflict_do_nothing()
+    return (await session.execute(statement.returning(PhotoImportPart.sha256))).first() is not None
 
 
 async def count_in(session: Session, import_id: uuid.UUID, *, n_new: int, n_known: int, n_refused: int) -> None:

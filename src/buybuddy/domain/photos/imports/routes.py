@@ -2,9 +2,9 @@
 
 import uuid
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Form, UploadFile
+from fastapi import APIRouter, Form, Response, UploadFile
 
 from buybuddy.domain.accounts.access import Operator, Viewer
 from buybuddy.domain.photos.imports import repository, service
@@ -13,13 +13,16 @@ from buybuddy.domain.photos.imports.facts import ImportFacts, Moment, read_rows
 from buybuddy.domain.photos.imports.schemas import PhotoImportIn, PhotoImportOut, PhotoProblemOut, PhotosTakenOut
 from buybuddy.domain.photos.rules import LONGEST_SOURCE, plain_name
 from buybuddy.domain.photos.tables import PhotoImport
-from buybuddy.errors import InvalidInput, NotFound, Unavailable
+from buybuddy.errors import Conflict, InvalidInput, NotFound, Unavailable
 from buybuddy.infra.db import Actor, Session
 from buybuddy.infra.db.pages import BadCursor
 from buybuddy.infra.http import Page, PlatformDep, SessionDep, WindowQuery, page_of, refusals
 
 router = APIRouter(prefix="/real-images", tags=["real-images"])
 
+SENT_BEFORE: dict[int | str, dict[str, Any]] = {
+    200: {"model": PhotoImportOut, "description": "The same import was sent before."}
+}
 LONGEST_LABEL = 200
 ROWS_EXAMPLE = '[{"name": "basket-0412.jpg", "captured_at": "2026-05-04T09:30:00Z", "barcode": "8690504012345"}]'
 
@@ -53,10 +56,17 @@ async def add_photos(
     return PhotosTakenOut.of(target.id, outcomes)
 
 
-@router.post("/imports", operation_id="beginPhotoImport", status_code=201)
-async def begin_photo_import(body: PhotoImportIn, principal: Operator, session: SessionDep) -> PhotoImportOut:
+@router.post(
+    "/imports", operation_id="beginPhotoImport", status_code=201, responses=SENT_BEFORE | refusals(Conflict)
+)  # fmt: skip
+async def begin_photo_import(
+    body: PhotoImportIn, principal: Operator, session: SessionDep, response: Response
+) -> PhotoImportOut:
     """Begin an import, to which files can be added in any number of requests."""
-    begun = await service.begin_import(session, label=body.label, source=body.source, actor=principal.actor)
+    begun, is_new = await service.begin_import(
+        session, label=body.label, source=body.source, actor=principal.actor, import_id=body.id
+    )
+    response.status_code = 201 if is_new else 200
     return (await _with_states(session, [begun]))[0]
 
 
@@ -92,7 +102,8 @@ async def _target(
         return await service.get_import(session, import_id)
     first = plain_name(files[0].filename or "photo")[: LONGEST_LABEL - 20]
     label = first if len(files) == 1 else f"{first} and {len(files) - 1} more"
-    return await service.begin_import(session, label=label, source=source or "upload", actor=actor)
+    begun, _ = await service.begin_import(session, label=label, source=source or "upload", actor=actor)
+    return begun
 
 
 async def _with_states(session: Session, rows: Sequence[PhotoImport]) -> list[PhotoImportOut]:

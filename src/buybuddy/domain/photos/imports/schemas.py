@@ -17,6 +17,9 @@ class PhotoImportIn(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
+    id: uuid.UUID | None = Field(
+        None, description="Chosen by the client, so that the same import sent again is not begun twice."
+    )
     label: str = Field(min_length=1, max_length=200, examples=["Baskets, May"])
     source: str = Field("upload", min_length=1, max_length=LONGEST_SOURCE, examples=["basket"])
 
@@ -27,7 +30,7 @@ class PhotoImportOut(BaseModel):
     id: uuid.UUID
     label: str = Field(examples=["Baskets, May"])
     source: str = Field(examples=["basket"])
-    n_new: int
+    n_new: int = Field(description="Like the other counts without what was sent again, in the same request.")
     n_known: int = Field(description="The same bytes were here before.")
     n_refused: int = Field(description="No photos; see problems.")
     n_unread: int = Field(description="New ones that are still to be read.")

@@ -4,7 +4,9 @@ What is stored is thrown away in advance and kept once its row exists: whoever d
 """
 
 import asyncio
+import hashlib
 import itertools
+import json
 import uuid
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
@@ -18,7 +20,7 @@ from buybuddy.domain.photos.imports.files import FoundPhoto, RefusedFile, list_f
 from buybuddy.domain.photos.imports.repository import KnownPhoto
 from buybuddy.domain.photos.service import tell
 from buybuddy.domain.photos.tables import PhotoImport
-from buybuddy.errors import NotFound, Unavailable
+from buybuddy.errors import Conflict, NotFound, Unavailable
 from buybuddy.infra.db import Actor, Database, Session, Subject, keep, new_id, record_audit, throw_away
 from buybuddy.infra.storage import ObjectStorage, object_key
 
@@ -61,13 +63,26 @@ class _Stored:
         return f"real-images/{self.id}/"
 
 
-async def begin_import(session: Session, *, label: str, source: str, actor: Actor) -> PhotoImport:
-    """Begin an import, to which files can be added in any number of requests."""
+async def begin_import(
+    session: Session, *, label: str, source: str, actor: Actor, import_id: uuid.UUID | None = None
+) -> tuple[PhotoImport, bool]:
+    """Begin an import, to which files can be added in any number of requests.
+
+    With an id that the client chose, the same one sent again is the one that is there.
+
+    Returns: the import, and whether it is new.
+    Raises: Conflict when the id is another import's.
+    """
     begun = await repository.add_import(
-        session, id=new_id(), label=label, source=source, created_by=actor.id, created_by_name=actor.name
+        session, id=import_id or new_id(), label=label, source=source, created_by=actor.id, created_by_name=actor.name
     )
-    record_audit(session, actor, "photo.import", Subject("photo_import", begun.id, label), after={"source": source})
-    return begun
+    if begun is not None:
+        record_audit(session, actor, "photo.import", Subject("photo_import", begun.id, label), after={"source": source})
+        return begun, True
+    found = await get_import(session, import_id) if import_id is not None else None
+    if found is None or (found.label, found.source, found.created_by) != (label, source, actor.id):
+        raise Conflict("Another import has this id.")
+    return found, False
 
 
 async def get_import(session: Session, import_id: uuid.UUID) -> PhotoImport:
@@ -96,7 +111,8 @@ class PhotoIntake:
     async def take(self, files: Sequence[tuple[str, BinaryIO]]) -> list[Outcome]:
         """Take in photos and archives of photos; say for each file, in their order, what became of it.
 
-        What was taken in before an error stays: the same request again goes on from there.
+        What was taken in before an error stays: the same request again goes on from there, and its import counts and
+        lists no file twice.
 
         Raises: Unavailable, StorageFull.
         """
@@ -141,7 +157,8 @@ class PhotoIntake:
                  if sha256 in known and sha256 not in added}  # fmt: skip
         changed, without_id = await repository.fill_in(session, facts)
         outcomes = _judge(chunk, known, set(added), without_id)
-        await self._count(session, outcomes)
+        if await repository.note_part(session, self._target.id, self._digest(chunk)):  # else the request was sent again
+            await self._count(session, outcomes)
         new = [known[one.found.sha256] for one in stored if one.found.sha256 in added]
         await self._have_them_read(session, new, known.values())
         for photo_ids, change in ((list(added.values()), "created"), (changed, "updated")):
@@ -177,6 +194,12 @@ class PhotoIntake:
             "status": "unassigned",
             **self._facts.of(stored.found.name),
         }
+
+    def _digest(self, chunk: Sequence[FoundPhoto | RefusedFile]) -> str:
+        """Return the SHA-256 of the names of files, what they are, and what the request says of them."""
+        what = [file.sha256 if isinstance(file, FoundPhoto) else file.reason for file in chunk]
+        lines = [(file.name, is_what, self._facts.of(file.name)) for file, is_what in zip(chunk, what, strict=True)]
+        return hashlib.sha256(json.dumps(lines, default=str).encode()).hexdigest()
 
     async def _count(self, session: Session, outcomes: Sequence[Outcome]) -> None:
         if problems := [(one.name, one.reason) for one in outcomes if one.reason is not None]:

@@ -335,6 +335,15 @@ def upgrade() -> None:
     )
     op.create_index("ix_photo_import_problems_import", "photo_import_problems", ["import_id", "id"])
     op.create_table(
+        "photo_import_parts",
+        sa.Column("import_id", sa.Uuid(), nullable=False),
+        sa.Column("sha256", sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["import_id"], ["photo_imports.id"], name=op.f("fk_photo_import_parts_import_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("import_id", "sha256", name=op.f("pk_photo_import_parts")),
+    )
+    op.create_table(
         "real_images",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("import_id", sa.Uuid(), nullable=True),
