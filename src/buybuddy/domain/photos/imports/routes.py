@@ -5,11 +5,13 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Response, UploadFile
+from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
 
 from buybuddy.domain.accounts.access import Operator, Viewer
 from buybuddy.domain.photos.imports import repository, service
 from buybuddy.domain.photos.imports.dependencies import HaveReadDep
-from buybuddy.domain.photos.imports.facts import ImportFacts, Moment, read_rows
+from buybuddy.domain.photos.imports.facts import ImportFacts, Moment, PhotoRow, PlainText, read_rows
 from buybuddy.domain.photos.imports.schemas import PhotoImportIn, PhotoImportOut, PhotoProblemOut, PhotosTakenOut
 from buybuddy.domain.photos.rules import LONGEST_SOURCE, plain_name
 from buybuddy.domain.photos.tables import PhotoImport
@@ -34,7 +36,8 @@ async def add_photos(
     platform: PlatformDep,
     have_read: HaveReadDep,
     source: Annotated[
-        str | None, Form(max_length=LONGEST_SOURCE, description="Where they come from; that of the import, or upload.")
+        PlainText | None,
+        Form(max_length=LONGEST_SOURCE, description="Where they come from; that of the import, or upload."),
     ] = None,
     captured_at: Annotated[Moment | None, Form(description="When they were taken; UTC without a zone.")] = None,
     rows: Annotated[
@@ -47,7 +50,7 @@ async def add_photos(
     import_id: Annotated[uuid.UUID | None, Form(description="The import they belong to; a new one without.")] = None,
 ) -> PhotosTakenOut:
     """Take in photos, or ZIP archives of photos; the same bytes are one photo, and what is no photo is listed."""
-    known = read_rows(rows)
+    known = _known(rows)
     async with platform.db.transaction() as session:
         target = await _target(session, files, import_id, source, principal.actor)
     facts = ImportFacts(source or target.source, captured_at, known)
@@ -93,6 +96,15 @@ async def list_photo_import_problems(
     await service.get_import(session, import_id)
     found = await repository.list_problems(session, import_id, window)
     return page_of([PhotoProblemOut.from_row(row) for row in found.rows], found, window)
+
+
+def _known(rows: str | None) -> dict[str, PhotoRow]:
+    """Return what is known of files by their names. Raises: RequestValidationError, which names the field of a row."""
+    try:
+        return read_rows(rows)
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_input=False, include_context=False)
+        raise RequestValidationError([{**one, "loc": ("body", "rows", *one["loc"])} for one in found]) from error
 
 
 async def _target(
