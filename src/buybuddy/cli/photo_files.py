@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from buybuddy.cli.output import explain_os_error
-from buybuddy.domain.photos.imports.files import is_litter
+from buybuddy.domain.photos.imports.files import UNREADABLE, is_litter
 from buybuddy.domain.products.images.rules import HEAD_BYTES, LARGEST_IMAGE_BYTES, image_suffix
 from buybuddy.domain.products.imports.files import read_rows
 from buybuddy.errors import InvalidInput, UnreadableMedia
@@ -21,7 +21,6 @@ BATCH_BYTES = 48 * 1024 * 1024
 NOT_A_PHOTO = "This is not a JPEG, PNG or WebP picture."
 FACTS = ("source", "captured_at", "barcode", "external_id")
 _BARCODE = re.compile(r"[0-9A-Za-z]{1,32}")
-_UNREADABLE = (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError)
 
 
 @dataclass(frozen=True)
@@ -79,7 +78,7 @@ def batches(files: Sequence[PhotoFile]) -> Iterator[tuple[Batch, list[LeftOut]]]
     for file in files:
         try:
             data = _checked(file.read())
-        except (OSError, *_UNREADABLE) as error:
+        except UNREADABLE as error:
             left_out.append(LeftOut(file.name, _explain(error)))
             continue
         except UnreadableMedia as error:
@@ -102,7 +101,10 @@ def _open_folder(folder: Path) -> PhotoSource:
 
 
 def _open_archive(path: Path) -> PhotoSource:
-    archive = zipfile.ZipFile(path)
+    try:
+        archive = zipfile.ZipFile(path)
+    except UNREADABLE as error:
+        raise UnreadableMedia(f"The archive {path.name} is damaged.") from error
     files = [
         PhotoFile(entry.filename, {}, _entry_reader(archive, entry))
         for entry in archive.infolist()
@@ -173,6 +175,6 @@ def _checked(data: bytes) -> bytes:
 def _explain(error: Exception) -> str:
     if isinstance(error, FileNotFoundError):
         return "There is no such file."
-    if isinstance(error, OSError):
+    if isinstance(error, OSError) and error.errno is not None:  # else it says how damaged an archive is
         return explain_os_error(error)
     return "It is damaged in the archive, or locked with a password."

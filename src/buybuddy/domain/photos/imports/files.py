@@ -1,8 +1,10 @@
 """The files of an import, judged by their content: photos, and ZIP archives of photos. All of it blocks."""
 
 import hashlib
+import lzma
 import os
 import stat
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -18,8 +20,10 @@ MOST_UNPACKED_BYTES = 8 * 2**30
 _ZIP_HEADS = (b"PK\x03\x04", b"PK\x05\x06")
 # What archives hold beside what somebody has put into them.
 _LITTER = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})
-_UNREADABLE = (
-    zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError, ValueError
+# What reading a damaged archive ends with, whichever way it packs.
+UNREADABLE = (
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, NotImplementedError, RuntimeError, OSError,
+    ValueError,
 )  # fmt: skip
 
 
@@ -69,7 +73,7 @@ def _list_entries(name: str, file: BinaryIO) -> Iterator[FoundPhoto | RefusedFil
                 return
             for entry in entries:
                 yield _read_entry(archive, entry)
-    except _UNREADABLE:
+    except UNREADABLE:
         yield RefusedFile(plain_name(name), "The archive is damaged.")
 
 
@@ -83,7 +87,7 @@ def _read_entry(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> FoundPhoto 
     try:
         with archive.open(entry) as opened:
             data = opened.read(LARGEST_IMAGE_BYTES + 1)
-    except _UNREADABLE:
+    except UNREADABLE:
         return RefusedFile(plain_name(entry.filename), "It is damaged in the archive.")
     return _judge(entry.filename, data)
 
