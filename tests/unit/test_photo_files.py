@@ -54,6 +54,21 @@ def test_the_command_line_goes_on_behind_what_is_damaged_too(tmp_path: Path) -> 
     assert [one.name for one in batch.files] == ["sound.png"]
 
 
+@pytest.mark.parametrize(
+    ("n", "letters", "reason"),
+    [
+        (66_000, 1, "The archive lists 66000 files and folders; at most 10000 files are taken."),
+        (300, 60_000, "The list of the archive's files is larger than 16 MiB."),
+    ],
+)
+def test_a_list_of_files_without_end_is_not_read(n: int, letters: int, reason: str) -> None:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for number in range(n):
+            archive.writestr(zipfile.ZipInfo(f"{number}".zfill(letters)), b"")
+    assert list(list_files("may.zip", buffer)) == [RefusedFile("may.zip", reason)]
+
+
 def test_an_archive_without_a_sound_directory_is_damaged_as_a_whole(tmp_path: Path) -> None:
     data = bytearray(damaged_archive())
     data[data.index(b"PK\x01\x02")] ^= 0xFF
