@@ -43,7 +43,8 @@ def check_text(text: str) -> str:
 
 
 Moment = Annotated[dt.datetime, BeforeValidator(refuse_number), AfterValidator(check_moment)]
-PlainText = Annotated[str, AfterValidator(check_text)]
+SourceName = Annotated[str, Field(max_length=LONGEST_SOURCE), AfterValidator(check_text)]
+ExternalId = Annotated[str, Field(max_length=200), AfterValidator(check_text)]
 
 
 class PhotoRow(BaseModel):
@@ -52,10 +53,10 @@ class PhotoRow(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str = Field(min_length=1, max_length=LONGEST_NAME)
-    source: PlainText | None = Field(None, max_length=LONGEST_SOURCE)
+    source: SourceName | None = None
     captured_at: Moment | None = None
     barcode: str | None = Field(None, pattern=r"^[0-9A-Za-z]{0,32}$")
-    external_id: PlainText | None = Field(None, max_length=200)
+    external_id: ExternalId | None = None
 
 
 ROWS: TypeAdapter[list[PhotoRow]] = TypeAdapter(Annotated[list[PhotoRow], Field(max_length=MOST_ROWS)])

@@ -11,9 +11,9 @@ from pydantic import ValidationError
 from buybuddy.domain.accounts.access import Operator, Viewer
 from buybuddy.domain.photos.imports import repository, service
 from buybuddy.domain.photos.imports.dependencies import HaveReadDep
-from buybuddy.domain.photos.imports.facts import ImportFacts, Moment, PhotoRow, PlainText, read_rows
+from buybuddy.domain.photos.imports.facts import ImportFacts, Moment, PhotoRow, SourceName, read_rows
 from buybuddy.domain.photos.imports.schemas import PhotoImportIn, PhotoImportOut, PhotoProblemOut, PhotosTakenOut
-from buybuddy.domain.photos.rules import LONGEST_SOURCE, plain_name
+from buybuddy.domain.photos.rules import plain_name
 from buybuddy.domain.photos.tables import PhotoImport
 from buybuddy.errors import Conflict, InvalidInput, NotFound, Unavailable
 from buybuddy.infra.db import Actor, Session
@@ -36,8 +36,7 @@ async def add_photos(
     platform: PlatformDep,
     have_read: HaveReadDep,
     source: Annotated[
-        PlainText | None,
-        Form(max_length=LONGEST_SOURCE, description="Where they come from; that of the import, or upload."),
+        SourceName | None, Form(description="Where they come from; that of the import, or upload.")
     ] = None,
     captured_at: Annotated[Moment | None, Form(description="When they were taken; UTC without a zone.")] = None,
     rows: Annotated[
