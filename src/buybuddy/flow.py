@@ -80,7 +80,7 @@ def build_follow_images(board: JobBoard) -> FollowImages:
 
 
 def build_have_read(board: JobBoard) -> HaveRead:
-    """Build the function that has new photos read, in the transaction that adds them."""
+    """Build the function that has photos read, in the transaction that takes them in."""
 
     async def have_read(session: Session, photos: Sequence[tuple[uuid.UUID, str]], subject: Subject) -> None:
         await readings.have_read(session, board, photos, subject, await vectors.serving_name(session))

@@ -1,5 +1,6 @@
 """A second encoder is filled in by real stage processes while the first serves, and serves from one moment on."""
 
+import datetime as dt
 import uuid
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -62,7 +63,7 @@ class Shop:
                 )  # fmt: skip
                 session.add(image)
                 images.append(image)
-                photos.append(await add_photo(session))
+                photos.append(await add_photo(session, read_at=dt.datetime.now(dt.UTC)))
                 self.draw(f"real-images/{photos[-1]}.jpg", number)
             await session.flush()
             await vectors.embed_new_images(session, self.jobs.board, images, Subject("test", None, "a test"))
@@ -103,6 +104,9 @@ async def shop(jobs: Jobs, tmp_path: Path) -> AsyncIterator[Shop]:
 
 async def test_a_second_encoder_is_filled_in_and_then_serves(shop: Shop) -> None:
     images, photos = await shop.add(4)
+    async with shop.jobs.db.transaction() as session:
+        unread = await add_photo(session)  # it gets its vector when it is read
+    shop.draw(f"real-images/{unread}.jpg", 9)
     await shop.fill(FULL)  # the photos have no vector yet
     with pytest.raises(Conflict):
         await shop.fill(FULL)
@@ -135,9 +139,10 @@ async def test_a_second_encoder_is_filled_in_and_then_serves(shop: Shop) -> None
         assert await vectors.serving_name(session) == FAST
         encoder = await vectors_repository.find_serving(session)
         assert encoder is not None
-        stored = await vectors_repository.rank_products(
-            session, encoder.id, [[float(v) for v in await _vector(shop, photos[2], encoder.id)]], 1
+        stored, n_vectors = await vectors.rank_products(
+            session, encoder, [await _vector(shop, photos[2], encoder.id)], 1
         )
+    assert n_vectors == 4
     assert stored[0].image_id == images[2]
     assert stored[0].similarity == pytest.approx(1, abs=1e-5)
 

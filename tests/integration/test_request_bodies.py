@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from buybuddy.api import API_PREFIX
-from buybuddy.domain.accounts.body_guard import LARGEST_BODY_BYTES, LARGEST_FORM_BYTES
+from buybuddy.domain.accounts.body_guard import LARGEST_BODY_BYTES, LARGEST_FORM_BYTES, LARGEST_UPLOAD_BYTES
 from buybuddy.infra.http.problems import MOST_ERRORS
 from tests.conftest import RunningPlatform
 from tests.contract.test_access_roles import People, bearer, people
@@ -30,9 +30,11 @@ def send(n_mib: int, part: str | None = None) -> Iterator[bytes]:
         yield b"\r\n--json--\r\n"
 
 
-def answer_before_the_end(platform: RunningPlatform, path: str, field: str, headers: dict[str, str]) -> int:
-    """Return the status that comes while most of a form is still to be sent."""
-    all_headers = {"Host": "test", "Content-Length": str(64 * 2**20), **FORM, **headers}
+def answer_before_the_end(
+    platform: RunningPlatform, path: str, field: str, headers: dict[str, str], n_bytes: int = 64 * 2**20
+) -> int:
+    """Return the status that comes while most of a form of so many bytes is still to be sent."""
+    all_headers = {"Host": "test", "Content-Length": str(n_bytes), **FORM, **headers}
     lines = "".join(f"{name}: {value}\r\n" for name, value in all_headers.items())
     url = urlsplit(platform.url)
     with socket.create_connection((url.hostname, url.port), timeout=20) as connection:
@@ -58,6 +60,12 @@ def test_a_form_that_is_too_large_is_refused_in_the_middle(people: People) -> No
     body = send(LARGEST_FORM_BYTES // 2**20 + 2, "photo")
     answer = people.http.post(f"{API_PREFIX}/search", headers={**bearer(people.admin), **FORM}, content=body)
     assert (answer.status_code, answer.json()["code"]) == (413, "PAYLOAD_TOO_LARGE")
+
+
+@pytest.mark.parametrize("path", ["/real-images", "/videos/upload"])
+def test_even_a_form_of_large_files_has_an_end(platform: RunningPlatform, people: People, path: str) -> None:
+    headers = bearer(people.admin)
+    assert answer_before_the_end(platform, path, "files", headers, LARGEST_UPLOAD_BYTES + 1) == 413
 
 
 @pytest.mark.parametrize("kind", ["application/octet-stream", "application/offset+octet-stream", "image/png"])

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import json
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -116,6 +117,23 @@ def test_starting_a_job_carries_the_same_key_in_every_try() -> None:
         client.videos.process([AN_ID])
     keys = [request.headers["idempotency-key"] for request in platform.requests]
     assert keys[0] == keys[1] == keys[2] != keys[3]
+
+
+def test_photos_whose_answers_are_lost_make_one_import(tmp_path: Path) -> None:
+    photo = tmp_path / "may.jpg"
+    photo.write_bytes(b"a photo")
+    begun = {"label": "may.jpg", "source": "basket", "n_new": 0, "n_known": 0, "n_refused": 0, "n_unread": 0,
+             "is_being_read": False, "created_by": "ayse", "created_at": "2026-05-04T09:30:00Z"}  # fmt: skip
+    taken = {"import_id": str(AN_ID), "n_new": 0, "n_known": 1, "n_refused": 0, "photos": []}
+    first = httpx.Response(201, json={**begun, "id": str(AN_ID)})
+    platform = Platform(lost(), first, lost(), httpx.Response(201, json=taken))
+    with platform.client() as client:
+        assert client.photos.add(photo, source="basket").n_known == 1
+    begins, sends = platform.requests[:2], platform.requests[2:]
+    assert len({json.loads(request.content)["id"] for request in begins}) == 1
+    assert json.loads(begins[0].content)["label"] == "may.jpg"
+    assert [request.url.path for request in sends] == ["/api/v1/real-images"] * 2
+    assert all(str(AN_ID).encode() in request.content for request in sends)
 
 
 def test_a_full_queue_is_said_at_once_and_waited_for_on_request() -> None:

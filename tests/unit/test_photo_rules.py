@@ -52,5 +52,6 @@ def test_a_scene_may_be_lighter_but_no_part_of_it_another() -> None:
 
 def test_a_name_is_a_path_that_can_be_shown() -> None:
     assert plain_name("may\\a\x00\u202eb.jpg") == "may/ab.jpg"
+    assert plain_name("may\\\\%22a%22.jpg") == plain_name('may\\"a".jpg') == 'may/"a".jpg'
     assert plain_name("../ş ü.jpg") == "../ş ü.jpg"
     assert (plain_name("\x07"), len(plain_name("x" * 5000))) == ("photo", 1000)

@@ -2351,7 +2351,7 @@ export interface paths {
         };
         /**
          * List photo import problems
-         * @description List files of an import that are no photos, and photos that could not be read.
+         * @description List files of an import that are no photos, and photos that could not be read or be given their external id.
          */
         get: operations["listPhotoImportProblems"];
         put?: never;
@@ -2749,7 +2749,7 @@ export interface components {
              * Scopes
              * @description The areas that the key may touch; null: all of them.
              */
-            scopes?: ("audit" | "dashboard" | "datasets" | "embeddings" | "events" | "jobs" | "locks" | "matching" | "notifications" | "presence" | "products" | "real-images" | "search" | "videos")[] | null;
+            scopes?: ("audit" | "augmentation" | "dashboard" | "datasets" | "embeddings" | "events" | "jobs" | "locks" | "matching" | "notifications" | "presence" | "products" | "real-images" | "search" | "videos")[] | null;
         };
         /** ApiKeyOut */
         ApiKeyOut: {
@@ -5277,6 +5277,11 @@ export interface components {
          */
         PhotoImportIn: {
             /**
+             * Id
+             * @description Chosen by the client, so that the same import sent again is not begun twice.
+             */
+            id?: string | null;
+            /**
              * Label
              * @example Baskets, May
              */
@@ -5320,7 +5325,10 @@ export interface components {
              * @description The same bytes were here before.
              */
             n_known: number;
-            /** N New */
+            /**
+             * N New
+             * @description Like the other counts without what was sent again, in the same request.
+             */
             n_new: number;
             /**
              * N Refused
@@ -5421,7 +5429,7 @@ export interface components {
         };
         /**
          * PhotoProblemOut
-         * @description A file that is no photo, or a photo that cannot be read.
+         * @description A file that is no photo, or a photo that cannot be read, or not have the external id that it was given.
          */
         PhotoProblemOut: {
             /**
@@ -6574,6 +6582,7 @@ export interface components {
             photo_id: string | null;
             /**
              * Reason
+             * @description Why it was refused, or not given its external id: another photo of the source has it.
              * @example null
              */
             reason: string | null;
@@ -24821,6 +24830,7 @@ export interface operations {
             content: {
                 /**
                  * @example {
+                 *       "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
                  *       "label": "Baskets, May",
                  *       "source": "upload"
                  *     }
@@ -24829,6 +24839,29 @@ export interface operations {
             };
         };
         responses: {
+            /** @description The same import was sent before. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "created_at": "2026-05-04T09:30:00Z",
+                     *       "created_by": "ayse",
+                     *       "id": "0199b1c4-6f0a-7c3e-9a51-3d2f7b8c9e10",
+                     *       "is_being_read": true,
+                     *       "label": "Baskets, May",
+                     *       "n_known": 3,
+                     *       "n_new": 3,
+                     *       "n_refused": 3,
+                     *       "n_unread": 3,
+                     *       "source": "basket"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PhotoImportOut"];
+                };
+            };
             /** @description Successful Response */
             201: {
                 headers: {
@@ -24863,6 +24896,15 @@ export interface operations {
             };
             /** @description NOT_ALLOWED */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description CONFLICT */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -9,8 +9,12 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from buybuddy.cli.output import explain_os_error
-from buybuddy.domain.photos.imports.files import is_litter
+from buybuddy.domain.photos.imports.facts import PhotoRow, refuse_number
+from buybuddy.domain.photos.imports.files import UNREADABLE, is_litter
+from buybuddy.domain.photos.rules import plain_name
 from buybuddy.domain.products.images.rules import HEAD_BYTES, LARGEST_IMAGE_BYTES, image_suffix
 from buybuddy.domain.products.imports.files import read_rows
 from buybuddy.errors import InvalidInput, UnreadableMedia
@@ -21,12 +25,15 @@ BATCH_BYTES = 48 * 1024 * 1024
 NOT_A_PHOTO = "This is not a JPEG, PNG or WebP picture."
 FACTS = ("source", "captured_at", "barcode", "external_id")
 _BARCODE = re.compile(r"[0-9A-Za-z]{1,32}")
-_UNREADABLE = (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class PhotoFile:
-    """A file to be sent, under the path by which it is known, and what is known of it."""
+    """A file to be sent, and what is known of it.
+
+    Args:
+        name: the path under which it is sent, as the pool will show it; two files may have one.
+    """
 
     name: str
     facts: Mapping[str, str]
@@ -43,8 +50,9 @@ class LeftOut:
 
 @dataclass(frozen=True)
 class Batch:
-    """What is sent in one request."""
+    """What is sent in one request, no two files under one name: by it a row is known to be of a file."""
 
+    sent: Sequence[PhotoFile]
     files: Sequence[NamedFile]
     rows: Sequence[Mapping[str, str]]
 
@@ -72,39 +80,46 @@ def open_source(path: Path) -> PhotoSource:
 
 def batches(files: Sequence[PhotoFile]) -> Iterator[tuple[Batch, list[LeftOut]]]:
     """Read files and yield them in batches, each with those that cannot be sent."""
+    sent: list[PhotoFile] = []
     named: list[NamedFile] = []
-    rows: list[Mapping[str, str]] = []
     left_out: list[LeftOut] = []
     n_bytes = 0
     for file in files:
         try:
             data = _checked(file.read())
-        except (OSError, *_UNREADABLE) as error:
+        except UNREADABLE as error:
             left_out.append(LeftOut(file.name, _explain(error)))
             continue
         except UnreadableMedia as error:
             left_out.append(LeftOut(file.name, error.detail))
             continue
-        if named and (len(named) == BATCH_FILES or n_bytes + len(data) > BATCH_BYTES):
-            yield Batch(named, rows), left_out
-            named, rows, left_out, n_bytes = [], [], [], 0
+        is_full = len(sent) == BATCH_FILES or n_bytes + len(data) > BATCH_BYTES
+        if sent and (is_full or any(one.name == file.name for one in sent)):
+            yield _batch(sent, named), left_out
+            sent, named, left_out, n_bytes = [], [], [], 0
+        sent.append(file)
         named.append(NamedFile(file.name, data))
         n_bytes += len(data)
-        if file.facts:
-            rows.append({"name": file.name, **file.facts})
-    yield Batch(named, rows), left_out
+    yield _batch(sent, named), left_out
+
+
+def _batch(sent: Sequence[PhotoFile], named: Sequence[NamedFile]) -> Batch:
+    return Batch(sent, named, [{"name": file.name, **file.facts} for file in sent if file.facts])
 
 
 def _open_folder(folder: Path) -> PhotoSource:
     paths = sorted(path for path in folder.rglob("*") if path.is_file() and not is_litter(str(path)))
-    files = [PhotoFile(path.relative_to(folder).as_posix(), {}, _reader(path)) for path in paths]
+    files = [PhotoFile(plain_name(path.relative_to(folder).as_posix()), {}, _reader(path)) for path in paths]
     return PhotoSource(files, [], nullcontext())
 
 
 def _open_archive(path: Path) -> PhotoSource:
-    archive = zipfile.ZipFile(path)
+    try:
+        archive = zipfile.ZipFile(path)
+    except UNREADABLE as error:
+        raise UnreadableMedia(f"The archive {path.name} is damaged.") from error
     files = [
-        PhotoFile(entry.filename, {}, _entry_reader(archive, entry))
+        PhotoFile(plain_name(entry.filename), {}, _entry_reader(archive, entry))
         for entry in archive.infolist()
         if not entry.is_dir() and not is_litter(entry.filename)
     ]
@@ -125,25 +140,47 @@ def _open_manifest(path: Path) -> PhotoSource:
         if not name:
             left_out.append(LeftOut(f"row {row_no}", "It names no file."))
             continue
-        facts = {fact: value for fact in FACTS if (value := values.get(fact, ""))}
-        facts["barcode"] = facts.get("barcode", "").replace(" ", "")
-        if (reason := _wrong_fact(facts)) is not None:
-            left_out.append(LeftOut(name, f"{reason} (row {row_no})"))
+        place = name.replace("\\", "/")
+        try:
+            file = PhotoFile(plain_name(name), _check_facts(name, values), _reader(path.parent / place))
+        except InvalidInput as error:
+            left_out.append(LeftOut(name, f"{error.detail} (row {row_no})"))
             continue
-        known = {fact: value for fact, value in facts.items() if value}
-        files.setdefault(name, PhotoFile(name, known, _reader(path.parent / name.replace("\\", "/"))))
+        if files.setdefault(place, file).facts != file.facts:
+            left_out.append(
+                LeftOut(name, f"It is listed before, and other things are said of it there. (row {row_no})")
+            )
     return PhotoSource(list(files.values()), left_out, nullcontext())
 
 
-def _wrong_fact(facts: Mapping[str, str]) -> str | None:
-    barcode = facts.get("barcode", "")
+def _check_facts(name: str, values: Mapping[str, str]) -> Mapping[str, str]:
+    """Return what a row says of a photo, as the server takes it. Raises: InvalidInput, where it would refuse it."""
+    facts: dict[str, object] = {fact: value for fact in FACTS if (value := values.get(fact))}
+    barcode = values.get("barcode", "").replace(" ", "")
     if barcode and not _BARCODE.fullmatch(barcode):
-        return f"{barcode!r} is no barcode: digits and letters only, at most 32."
+        raise InvalidInput(f"{barcode!r} is no barcode: digits and letters only, at most 32.")
+    if captured_at := values.get("captured_at"):
+        facts["captured_at"] = _read_moment(captured_at)
     try:
-        dt.datetime.fromisoformat(facts.get("captured_at", "2000-01-01"))
-    except ValueError:
-        return f"{facts['captured_at']!r} is no time like 2026-05-04T09:30:00."
-    return None
+        row = PhotoRow.model_validate({"name": plain_name(name), **facts, "barcode": barcode or None})
+    except ValidationError as error:
+        [first, *_] = error.errors()
+        what = first["msg"].removeprefix("Value error, ")
+        raise InvalidInput(f"{first['loc'][0]}: {what}.") from error
+    known = {fact: getattr(row, fact) for fact in FACTS}
+    return {
+        fact: value.isoformat() if isinstance(value, dt.datetime) else value
+        for fact, value in known.items()
+        if value is not None
+    }
+
+
+def _read_moment(text: str) -> dt.datetime:
+    """Return a moment. Raises: InvalidInput for what is none, or a number: nobody could tell which."""
+    try:
+        return dt.datetime.fromisoformat(str(refuse_number(text)))
+    except ValueError as error:
+        raise InvalidInput(f"{text!r} is no time like 2026-05-04T09:30:00.") from error
 
 
 def _reader(path: Path) -> Callable[[], bytes]:
@@ -173,6 +210,6 @@ def _checked(data: bytes) -> bytes:
 def _explain(error: Exception) -> str:
     if isinstance(error, FileNotFoundError):
         return "There is no such file."
-    if isinstance(error, OSError):
+    if isinstance(error, OSError) and error.errno is not None:  # else it says how damaged an archive is
         return explain_os_error(error)
     return "It is damaged in the archive, or locked with a password."

@@ -1,7 +1,7 @@
 """`buybuddy photos`."""
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated
@@ -30,7 +30,7 @@ class Imported:
 
     Args:
         refused: files that are no photos, and photos that cannot be read.
-        photos: id by name, of all that are in the pool.
+        photos: id by name, of all that are in the pool; of two files with one name the last.
     """
 
     import_id: str
@@ -70,19 +70,21 @@ def import_photos(
 ) -> None:
     """Take photos into the pool; the same photo again is known, so an import that was broken off can be run again.
 
-    Ends with exit code 1 when a file was refused, cannot be read, or could not be assigned.
+    Ends with exit code 1 when a file was refused, cannot be read, or could not be assigned, a row with a barcode whose
+    file was not taken in included.
     """
     started_s = time.monotonic()
     found = open_source(path)
     with connect(server) as client, found.opened:
         begun = client.photos.begin_import(path.name or "photos", source=source or "upload")
         imported = Imported(str(begun.id), refused=list(found.left_out))
-        import_ids = {imported.import_id, *_send(client, found.files, imported)}
+        taken = _send(client, found.files, imported)
         if not no_wait:
-            imported.unread = _wait(client, import_ids)
+            first_in = {str(one.import_id) for one in taken.values() if one.import_id is not None}
+            imported.unread = _wait(client, {imported.import_id, *first_in})
         imported.refused += [LeftOut(one.name, one.reason) for one in client.photos.problems(imported.import_id)]
         if assign:
-            _assign(client, found.files, imported)
+            _assign(client, found.files, taken, imported)
     imported.seconds = round(time.monotonic() - started_s, 2)
     if as_json:
         print_json({**asdict(imported), "n_refused": len(imported.refused)})
@@ -134,9 +136,9 @@ def _bars() -> Progress:
     return Progress(*columns, TimeRemainingColumn(), console=err, transient=True, disable=not err.is_terminal)
 
 
-def _send(client: Client, files: Sequence[PhotoFile], imported: Imported) -> set[str]:
-    """Send files in batches; return the imports that the photos came with first."""
-    import_ids = set()
+def _send(client: Client, files: Sequence[PhotoFile], imported: Imported) -> dict[PhotoFile, TakenPhotoOut]:
+    """Send files in batches; return what became of each that was sent."""
+    answers: dict[PhotoFile, TakenPhotoOut] = {}
     started_s = time.monotonic()
     n_done = 0
     with _bars() as bars:
@@ -146,18 +148,12 @@ def _send(client: Client, files: Sequence[PhotoFile], imported: Imported) -> set
             if batch.files:
                 taken = client.photos.add(*batch.files, rows=batch.rows, photo_import=imported.import_id)
                 imported.new, imported.known = imported.new + taken.n_new, imported.known + taken.n_known
-                import_ids |= _note(taken.photos, imported)
+                answers |= dict(zip(batch.sent, taken.photos, strict=True))  # they come in the order of the request
             n_done += len(batch.files) + len(left_out)
             rate = n_done / (time.monotonic() - started_s)
             bars.update(task, completed=n_done, rate=f"{rate:.1f} photos/s")
-    return import_ids
-
-
-def _note(taken: Iterable[TakenPhotoOut], imported: Imported) -> set[str]:
-    for one in taken:
-        if one.photo_id is not None:
-            imported.photos[one.name] = str(one.photo_id)
-    return {str(one.import_id) for one in taken if one.import_id is not None}
+    imported.photos = {one.name: str(one.photo_id) for one in answers.values() if one.photo_id is not None}
+    return answers
 
 
 def _wait(client: Client, import_ids: set[str]) -> int:
@@ -179,13 +175,19 @@ def _wait(client: Client, import_ids: set[str]) -> int:
     return n_left_behind
 
 
-def _assign(client: Client, files: Iterable[PhotoFile], imported: Imported) -> None:
+def _assign(
+    client: Client, files: Iterable[PhotoFile], taken: Mapping[PhotoFile, TakenPhotoOut], imported: Imported
+) -> None:
     names: dict[str, str] = {}
     barcodes: dict[str, str] = {}
     for file in files:
-        barcode, photo_id = file.facts.get("barcode"), imported.photos.get(file.name)
-        if barcode is None or photo_id is None:
+        barcode = file.facts.get("barcode")
+        if barcode is None:
             continue
+        if file not in taken or taken[file].photo_id is None:
+            imported.not_assigned.append(LeftOut(file.name, f"It was not taken in, so {barcode} got no photo of it."))
+            continue
+        photo_id = str(taken[file].photo_id)
         if barcodes.setdefault(photo_id, barcode) != barcode:
             reason = f"The same photo as {names[photo_id]}, which is said to show {barcodes[photo_id]}."
             imported.not_assigned.append(LeftOut(file.name, reason))

@@ -63,6 +63,7 @@ class ApiKeyIn(Model):
         list[
             Literal[
                 "audit",
+                "augmentation",
                 "dashboard",
                 "datasets",
                 "embeddings",
@@ -1040,6 +1041,10 @@ class PhotoImportIn(Model):
     What an import is called, and where its photos come from unless they say otherwise.
     """
 
+    id: UUID | None = None
+    """
+    Chosen by the client, so that the same import sent again is not begun twice.
+    """
     label: str
     source: str | None = None
 
@@ -1062,6 +1067,9 @@ class PhotoImportOut(Model):
     The same bytes were here before.
     """
     n_new: int
+    """
+    Like the other counts without what was sent again, in the same request.
+    """
     n_refused: int
     """
     No photos; see problems.
@@ -1121,7 +1129,7 @@ class PhotoOut(Model):
 
 class PhotoProblemOut(Model):
     """
-    A file that is no photo, or a photo that cannot be read.
+    A file that is no photo, or a photo that cannot be read, or not have the external id that it was given.
     """
 
     name: str
@@ -1627,6 +1635,9 @@ class TakenPhotoOut(Model):
     name: str
     photo_id: UUID | None
     reason: str | None
+    """
+    Why it was refused, or not given its external id: another photo of the source has it.
+    """
     status: Literal["new", "known", "refused"] | str
 
 

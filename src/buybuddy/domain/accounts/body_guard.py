@@ -11,9 +11,11 @@ from buybuddy.infra.http import Platform
 
 LARGEST_BODY_BYTES = 8 * 1024 * 1024
 LARGEST_FORM_BYTES = 64 * 1024 * 1024  # the largest file in one is an import's, with 50 MB
+LARGEST_UPLOAD_BYTES = 16 * 2**30  # of a form: it lies in a temporary file before anybody looks into it
 FORMS = frozenset({"multipart/form-data", "application/x-www-form-urlencoded"})
 # These look at the size of each file themselves, and are for operators.
-OF_ANY_SIZE = frozenset({"uploadVideos", "appendToUpload", "addPhotos"})
+LARGE_FORMS = frozenset({"uploadVideos", "addPhotos"})
+OF_ANY_SIZE = frozenset({"appendToUpload"})  # no form: what comes is counted as it is written
 
 
 class BodyGuard:
@@ -42,7 +44,7 @@ class BodyGuard:
             message = await receive()
             n_bytes += len(message.get("body", b""))
             if largest is not None and n_bytes > largest:
-                raise PayloadTooLarge(f"At most {largest // 2**20} MiB are taken in one request.")
+                raise _too_large(largest)
             return message
 
         await self._app(scope, receive_guarded, send)
@@ -55,13 +57,22 @@ async def _largest_body(scope: Scope) -> int | None:
     is_form = _media_type(request) in FORMS
     if is_form and route is not None:
         await _check_access(request, route)
-    if route is not None and route.operation_id in OF_ANY_SIZE:
+    operation = route.operation_id if route is not None else None
+    if operation in OF_ANY_SIZE:
         return None
-    largest = LARGEST_FORM_BYTES if is_form else LARGEST_BODY_BYTES
+    largest = LARGEST_BODY_BYTES
+    if is_form:
+        largest = LARGEST_UPLOAD_BYTES if operation in LARGE_FORMS else LARGEST_FORM_BYTES
     announced = request.headers.get("content-length", "")
     if announced.isascii() and announced.isdigit() and int(announced[:19]) > largest:
-        raise PayloadTooLarge(f"At most {largest // 2**20} MiB are taken in one request.")
+        raise _too_large(largest)
     return largest
+
+
+def _too_large(largest: int) -> PayloadTooLarge:
+    if largest < 2**30:
+        return PayloadTooLarge(f"At most {largest // 2**20} MiB are taken in one request.")
+    return PayloadTooLarge(f"At most {largest // 2**30} GiB are taken in one request; send the files in several.")
 
 
 async def _check_access(request: Request, route: KnownRoute) -> None:

@@ -10,8 +10,8 @@ ROLES: tuple[Role, ...] = get_args(Role)
 
 # What a key can be limited to: the tags of the routes. A route with another tag, or none, is closed to a limited key.
 Area = Literal[
-    "audit", "dashboard", "datasets", "embeddings", "events", "jobs", "locks", "matching", "notifications", "presence",
-    "products", "real-images", "search", "videos",
+    "audit", "augmentation", "dashboard", "datasets", "embeddings", "events", "jobs", "locks", "matching",
+    "notifications", "presence", "products", "real-images", "search", "videos",
 ]  # fmt: skip
 AREAS: tuple[Area, ...] = get_args(Area)
 

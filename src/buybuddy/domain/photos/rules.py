@@ -1,6 +1,7 @@
 """Decisions about photos that need no database."""
 
 import datetime as dt
+import re
 import uuid
 from collections.abc import Iterable, Mapping
 from typing import Literal
@@ -70,6 +71,10 @@ def merge_groups(
 
 
 def plain_name(name: str) -> str:
-    """Return a file's path as it was imported, without what cannot be shown, and not too long."""
-    shown = "".join(letter for letter in name.replace("\\", "/") if letter.isprintable())
+    """Return a file's path as it was imported, without what cannot be shown, and not too long.
+
+    Forms have no quotation mark in a file's name, but %22, and from some clients two backslashes for one.
+    """
+    path = re.sub(r"\\+", "/", name.replace("%22", '"'))
+    shown = "".join(letter for letter in path if letter.isprintable())
     return shown[:LONGEST_NAME] or "photo"

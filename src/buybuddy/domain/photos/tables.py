@@ -30,7 +30,7 @@ class PhotoImport(Base, CreatedAt):
 
 
 class PhotoImportProblem(Base, CreatedAt):
-    """A file of an import that is no photo, and why."""
+    """A file of an import that is no photo, or whose photo has a problem, and why."""
 
     __tablename__ = "photo_import_problems"
     __table_args__ = (Index("ix_photo_import_problems_import", "import_id", "id"),)
@@ -39,6 +39,15 @@ class PhotoImportProblem(Base, CreatedAt):
     import_id: Mapped[uuid.UUID] = mapped_column(ForeignKey(PhotoImport.id, ondelete="CASCADE"))
     name: Mapped[str]
     reason: Mapped[str]
+
+
+class PhotoImportPart(Base):
+    """Files of a request that an import has counted, as one digest of them: the same again is not counted again."""
+
+    __tablename__ = "photo_import_parts"
+
+    import_id: Mapped[uuid.UUID] = mapped_column(ForeignKey(PhotoImport.id, ondelete="CASCADE"), primary_key=True)
+    sha256: Mapped[str] = mapped_column(primary_key=True)
 
 
 class Photo(Base, EditedRow):

@@ -93,8 +93,7 @@ async def _rank_living(
         encoder = await vectors_repository.find_encoder(session, query.encoder)
         if encoder is None:
             return [], 0
-        matches = await vectors_repository.rank_products(session, encoder.id, query.vectors, k)
-        return matches, await vectors_repository.count_embeddings(session, encoder.id)
+        return await vectors_service.rank_products(session, encoder, query.vectors, k)
 
 
 async def _embed(platform: Platform, photo: bytes, encoder: EncoderName) -> EmbedQueryResult:

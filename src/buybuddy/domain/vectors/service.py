@@ -1,4 +1,4 @@
-"""Having images embedded, and keeping the vectors."""
+"""Having images embedded, keeping the vectors, and finding products by them."""
 
 import asyncio
 import io
@@ -15,11 +15,14 @@ from buybuddy.domain.jobs.tables import Job
 from buybuddy.domain.products.tables import ProductImage
 from buybuddy.domain.vectors import repository
 from buybuddy.domain.vectors.encoders.service import encoder_name
+from buybuddy.domain.vectors.repository import ProductMatch
 from buybuddy.domain.vectors.tables import Encoder
 from buybuddy.errors import StageFailed
 from buybuddy.infra.db import Session, Subject, new_id, throw_away
 from buybuddy.infra.storage import ObjectStorage, object_key
 from buybuddy.stages.specs import EmbedImagesResult, EmbedImagesSpec, EncoderIdentity, EncoderName, ImageInput
+
+MOST_COMPARED = 20_000  # vectors; of more, those are compared that the encoder's graph finds
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,7 @@ async def apply_embeddings(session: Session, storage: ObjectStorage, job: Job, r
     ids = [uuid.UUID(image_id) for image_id in result.image_ids]
     vectors = await _read_vectors(storage, result.vectors_key, (len(ids), result.encoder.dim))
     encoder = await repository.get_or_add_encoder(session, result.encoder)
-    images = await repository.existing_images(session, ids)
+    images = await repository.hold_images(session, ids)
     is_whole = len(images) == len(ids)
     photos = set() if is_whole else await repository.hold_photos(session, [one for one in ids if one not in images])
     rows = [(one, vector.tolist()) for one, vector in zip(ids, vectors, strict=True)]
@@ -98,6 +101,22 @@ async def keep_photo_vectors(
     if rows:
         await repository.add_photo_embeddings(session, encoder.id, rows)
     return encoder
+
+
+async def rank_products(
+    session: Session, encoder: Encoder, vectors: Sequence[Sequence[float]], k: int
+) -> tuple[list[ProductMatch], int]:
+    """Return the k products nearest to a query among the living vectors, and how many of these there are.
+
+    Up to MOST_COMPARED vectors every one is compared; of more, those that the graph finds for each query vector.
+
+    Args:
+        vectors: unit rows of the encoder's dim.
+    """
+    n_vectors = await repository.count_embeddings(session, encoder.id)
+    if n_vectors > MOST_COMPARED:
+        return await repository.find_near_products(session, encoder, vectors, k, n_vectors), n_vectors
+    return await repository.compare_products(session, encoder.id, vectors, k), n_vectors
 
 
 async def _read_vectors(storage: ObjectStorage, key: str, shape: tuple[int, int]) -> npt.NDArray[np.float32]:

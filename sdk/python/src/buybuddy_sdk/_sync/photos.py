@@ -9,7 +9,7 @@ from typing import Any
 from buybuddy_sdk._files import FilePath, Form, NamedFile
 from buybuddy_sdk._page import Ref, id_of, in_path
 from buybuddy_sdk._sync.pager import Pager
-from buybuddy_sdk._sync.transport import Call, Transport
+from buybuddy_sdk._sync.transport import Call, Transport, new_key
 from buybuddy_sdk.models import (
     AssignmentOut,
     PhotoFacetsOut,
@@ -20,6 +20,7 @@ from buybuddy_sdk.models import (
 )
 
 UPLOAD_SILENCE_S = 600.0
+LONGEST_SHOWN = 180  # letters of a file's name
 
 
 class Photos:
@@ -77,6 +78,8 @@ class Photos:
             rows: what is known of single files: `name` as sent, and `source`, `captured_at`, `barcode`, `external_id`.
             photo_import: what they belong to; see `begin_import`. A new one without.
         """
+        if photo_import is None and files:  # before, so that files that are sent twice make one import
+            photo_import = self.begin_import(_label_of(files), source=source or "upload")
         fields = {"source": source, "import_id": None if photo_import is None else id_of(photo_import)}
         given = {name: str(value) for name, value in fields.items() if value is not None}
         if rows:
@@ -100,9 +103,10 @@ class Photos:
 
     def begin_import(self, label: str, *, source: str = "upload") -> PhotoImportOut:
         """Begin an import, to which photos can be added in any number of calls."""
-        return self._transport.read(
-            PhotoImportOut, Call("POST", "/real-images/imports", json={"label": label, "source": source})
-        )
+        # With an id of our own the same import sent twice is begun once.
+        body = {"id": new_key(), "label": label, "source": source}
+        call = Call("POST", "/real-images/imports", json=body, is_repeatable=True)
+        return self._transport.read(PhotoImportOut, call)
 
     def imports(self) -> Pager[PhotoImportOut]:
         """Iterate over imports, newest first."""
@@ -120,6 +124,12 @@ class Photos:
         body = {"photo_ids": [id_of(photo) for photo in photos]}
         call = Call("POST", f"/real-images/{what}", json=body, is_repeatable=True)
         return self._transport.read_as(lambda answer: [str(one) for one in answer["photo_ids"]], call)
+
+
+def _label_of(files: Sequence[FilePath | NamedFile]) -> str:
+    first = files[0].name if isinstance(files[0], NamedFile) else Path(files[0]).name
+    shown = "".join(letter for letter in first if letter.isprintable())[:LONGEST_SHOWN] or "photo"
+    return shown if len(files) == 1 else f"{shown} and {len(files) - 1} more"
 
 
 def _path(photo_import: Ref) -> str:

@@ -11,18 +11,11 @@ import numpy as np
 import numpy.typing as npt
 from sqlalchemy import or_, select, text
 
-from buybuddy.domain.matching.candidates.sql import (
-    FILTERED_PROBES,
-    N_PROBES,
-    SETTINGS,
-    PoolPart,
-    count_part,
-    near_photos,
-    near_products,
-)
+from buybuddy.domain.matching.candidates.sql import FILTERED_PROBES, N_PROBES, PoolPart, count_part, near_photos
 from buybuddy.domain.matching.rules import choose_probes
 from buybuddy.domain.matching.tables import MatchDecision
 from buybuddy.domain.photos.tables import Photo
+from buybuddy.domain.vectors.sql import SETTINGS, near_products
 from buybuddy.domain.vectors.tables import Encoder, PhotoEmbedding
 from buybuddy.infra.db import Session
 
@@ -146,7 +139,7 @@ async def open_members(
 async def similar_products(session: Session, encoder: Encoder, vector: FloatArray, n: int) -> list[SimilarProduct]:
     """Return products with the image that is most similar to a photo, the best first."""
     await session.execute(SETTINGS)
-    values = {"vector": as_texts(vector[None])[0], "n_images": n * IMAGES_PER_PRODUCT, "n": n}
+    values = {"vectors": as_texts(vector[None]), "n_images": n * IMAGES_PER_PRODUCT, "n": n}
     rows = await session.execute(near_products(encoder.id, encoder.dim), values)
     return [SimilarProduct(row.product_id, row.image_id, float(row.similarity)) for row in rows]
 

@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 from sqlalchemy import select, text, update
 
-from buybuddy.domain.matching.candidates.sql import SETTINGS
 from buybuddy.domain.matching.suggestions.sql import (
     FORGET_OTHERS,
     HOLD_PHOTOS,
@@ -17,6 +16,7 @@ from buybuddy.domain.matching.suggestions.sql import (
 )
 from buybuddy.domain.matching.tables import MatchingSettings
 from buybuddy.domain.products.tables import Product, ProductImage
+from buybuddy.domain.vectors.sql import SETTINGS
 from buybuddy.domain.vectors.tables import Encoder, ImageEmbedding, PhotoEmbedding
 from buybuddy.infra.db import Session
 

@@ -1,17 +1,31 @@
 """What an import says of its photos."""
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter
 
 from buybuddy.domain.photos.rules import LONGEST_NAME, LONGEST_SOURCE, plain_name
-from buybuddy.errors import InvalidInput
 
 MOST_ROWS = 10_000
 FIRST_YEAR, LAST_YEAR = 1900, 2199
+
+
+def refuse_number(value: object) -> object:
+    """Return what may be a moment. Raises: ValueError for a number, which would be taken for seconds since 1970."""
+    if isinstance(value, int | float) or (isinstance(value, str) and _is_number(value)):
+        raise ValueError("a number alone is no time; write one like 2026-05-04T09:30:00")
+    return value
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def check_moment(moment: dt.datetime) -> dt.datetime:
@@ -21,7 +35,16 @@ def check_moment(moment: dt.datetime) -> dt.datetime:
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=dt.UTC)
 
 
-Moment = Annotated[dt.datetime, AfterValidator(check_moment)]
+def check_text(text: str) -> str:
+    """Return a text. Raises: ValueError for one that the database cannot hold."""
+    if "\x00" in text:
+        raise ValueError("text cannot hold the character NUL")
+    return text
+
+
+Moment = Annotated[dt.datetime, BeforeValidator(refuse_number), AfterValidator(check_moment)]
+SourceName = Annotated[str, Field(max_length=LONGEST_SOURCE), AfterValidator(check_text)]
+ExternalId = Annotated[str, Field(max_length=200), AfterValidator(check_text)]
 
 
 class PhotoRow(BaseModel):
@@ -30,10 +53,10 @@ class PhotoRow(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str = Field(min_length=1, max_length=LONGEST_NAME)
-    source: str | None = Field(None, max_length=LONGEST_SOURCE)
+    source: SourceName | None = None
     captured_at: Moment | None = None
     barcode: str | None = Field(None, pattern=r"^[0-9A-Za-z]{0,32}$")
-    external_id: str | None = Field(None, max_length=200)
+    external_id: ExternalId | None = None
 
 
 ROWS: TypeAdapter[list[PhotoRow]] = TypeAdapter(Annotated[list[PhotoRow], Field(max_length=MOST_ROWS)])
@@ -59,13 +82,5 @@ class ImportFacts:
 
 
 def read_rows(text: str | None) -> dict[str, PhotoRow]:
-    """Return the rows of a request by name. Raises: InvalidInput."""
-    if not text:
-        return {}
-    try:
-        rows: Sequence[PhotoRow] = ROWS.validate_json(text)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise InvalidInput(f"rows{'.' if where else ''}{where}: {first['msg']}") from error
-    return {plain_name(row.name): row for row in rows}
+    """Return the rows of a request by name. Raises: ValidationError."""
+    return {plain_name(row.name): row for row in ROWS.validate_json(text)} if text else {}

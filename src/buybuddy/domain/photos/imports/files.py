@@ -1,8 +1,10 @@
 """The files of an import, judged by their content: photos, and ZIP archives of photos. All of it blocks."""
 
 import hashlib
+import lzma
 import os
 import stat
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -15,11 +17,15 @@ from buybuddy.domain.products.images.rules import HEAD_BYTES, LARGEST_IMAGE_BYTE
 
 MOST_ENTRIES = 10_000
 MOST_UNPACKED_BYTES = 8 * 2**30
+MOST_LISTED = 4 * MOST_ENTRIES  # with folders and litter
+MOST_DIRECTORY_BYTES = 16 * 2**20  # of an archive, which is read into memory whole
 _ZIP_HEADS = (b"PK\x03\x04", b"PK\x05\x06")
 # What archives hold beside what somebody has put into them.
 _LITTER = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})
-_UNREADABLE = (
-    zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError, ValueError
+# What reading a damaged archive ends with, whichever way it packs.
+UNREADABLE = (
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, NotImplementedError, RuntimeError, OSError,
+    ValueError,
 )  # fmt: skip
 
 
@@ -57,6 +63,9 @@ def list_files(name: str, file: BinaryIO) -> Iterator[FoundPhoto | RefusedFile]:
 
 def _list_entries(name: str, file: BinaryIO) -> Iterator[FoundPhoto | RefusedFile]:
     try:
+        if (reason := _refuse_directory(file)) is not None:
+            yield RefusedFile(plain_name(name), reason)
+            return
         with zipfile.ZipFile(file) as archive:
             entries = [entry for entry in archive.infolist() if not entry.is_dir() and not is_litter(entry.filename)]
             if len(entries) > MOST_ENTRIES:
@@ -69,8 +78,21 @@ def _list_entries(name: str, file: BinaryIO) -> Iterator[FoundPhoto | RefusedFil
                 return
             for entry in entries:
                 yield _read_entry(archive, entry)
-    except _UNREADABLE:
+    except UNREADABLE:
         yield RefusedFile(plain_name(name), "The archive is damaged.")
+
+
+def _refuse_directory(file: BinaryIO) -> str | None:
+    """Return why an archive's directory is not read, by the record at its end; ZipFile makes objects of all of it."""
+    record = zipfile._EndRecData(file)  # type: ignore[attr-defined]  # the one that ZipFile goes by, of all in the file
+    if record is None:
+        return None  # no archive, as ZipFile will say
+    n_listed, n_bytes = record[zipfile._ECD_ENTRIES_TOTAL], record[zipfile._ECD_SIZE]  # type: ignore[attr-defined]
+    if n_listed > MOST_LISTED:
+        return f"The archive lists {n_listed} files and folders; at most {MOST_ENTRIES} files are taken."
+    if n_bytes > MOST_DIRECTORY_BYTES:
+        return f"The list of the archive's files is larger than {MOST_DIRECTORY_BYTES // 2**20} MiB."
+    return None
 
 
 def _read_entry(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> FoundPhoto | RefusedFile:
@@ -83,7 +105,7 @@ def _read_entry(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> FoundPhoto 
     try:
         with archive.open(entry) as opened:
             data = opened.read(LARGEST_IMAGE_BYTES + 1)
-    except _UNREADABLE:
+    except UNREADABLE:
         return RefusedFile(plain_name(entry.filename), "It is damaged in the archive.")
     return _judge(entry.filename, data)
 

@@ -17,6 +17,9 @@ class PhotoImportIn(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
+    id: uuid.UUID | None = Field(
+        None, description="Chosen by the client, so that the same import sent again is not begun twice."
+    )
     label: str = Field(min_length=1, max_length=200, examples=["Baskets, May"])
     source: str = Field("upload", min_length=1, max_length=LONGEST_SOURCE, examples=["basket"])
 
@@ -27,7 +30,7 @@ class PhotoImportOut(BaseModel):
     id: uuid.UUID
     label: str = Field(examples=["Baskets, May"])
     source: str = Field(examples=["basket"])
-    n_new: int
+    n_new: int = Field(description="Like the other counts without what was sent again, in the same request.")
     n_known: int = Field(description="The same bytes were here before.")
     n_refused: int = Field(description="No photos; see problems.")
     n_unread: int = Field(description="New ones that are still to be read.")
@@ -52,7 +55,7 @@ class PhotoImportOut(BaseModel):
 
 
 class PhotoProblemOut(BaseModel):
-    """A file that is no photo, or a photo that cannot be read."""
+    """A file that is no photo, or a photo that cannot be read, or not have the external id that it was given."""
 
     name: str = Field(examples=["2026-05/notes.txt"])
     reason: str = Field(examples=["This is not a JPEG, PNG or WebP picture."])
@@ -69,7 +72,10 @@ class TakenPhotoOut(BaseModel):
     status: Literal["new", "known", "refused"]
     photo_id: uuid.UUID | None
     import_id: uuid.UUID | None
-    reason: str | None = Field(examples=[None])
+    reason: str | None = Field(
+        description="Why it was refused, or not given its external id: another photo of the source has it.",
+        examples=[None],
+    )
 
     @classmethod
     def of(cls, outcome: Outcome) -> "TakenPhotoOut":

@@ -52,7 +52,8 @@ _NOTE_FAILURES = text("""
         UPDATE real_images r SET problem = f.reason,
             status = CASE WHEN r.status = 'unassigned' THEN 'discarded' ELSE r.status END
         FROM jsonb_to_recordset(CAST(:failures AS jsonb)) AS f (image_id uuid, reason text)
-        WHERE r.id = f.image_id AND r.read_at IS NULL RETURNING r.id, r.import_id, r.name, r.problem),
+        WHERE r.id = f.image_id AND r.read_at IS NULL AND r.problem IS DISTINCT FROM f.reason
+        RETURNING r.id, r.import_id, r.name, r.problem),
     noted AS (
         INSERT INTO photo_import_problems (import_id, name, reason)
         SELECT import_id, name, problem FROM failed WHERE import_id IS NOT NULL)
@@ -128,5 +129,8 @@ async def keep_scenes(session: Session, scenes: Mapping[uuid.UUID, bytes]) -> No
 
 
 async def note_failures(session: Session, failures: Sequence[Mapping[str, object]]) -> list[uuid.UUID]:
-    """Discard locked photos that cannot be read, unless somebody assigned them, and list them with their import."""
+    """Discard locked photos that cannot be read, unless somebody assigned them, and list them once with their import.
+
+    Returns: the photos of which this was not known.
+    """
     return list(await session.scalars(_NOTE_FAILURES, {"failures": json.dumps(failures)}))

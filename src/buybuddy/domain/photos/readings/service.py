@@ -37,7 +37,7 @@ async def have_read(
     subject: Subject,
     encoder: EncoderName = "auto",
 ) -> list[Job]:
-    """Create the jobs that read new photos, each given by its id and key, and embed them with an encoder."""
+    """Create the jobs that read photos, each given by its id and key, and embed them with an encoder."""
     new_jobs = []
     for start in range(0, len(photos), MOST_A_JOB):
         job_id = new_id()

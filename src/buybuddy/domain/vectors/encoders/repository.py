@@ -86,13 +86,16 @@ async def next_images(
 async def next_photos(
     session: Session, encoder_id: uuid.UUID, after: uuid.UUID, until: uuid.UUID, look_at: int, at_most: int
 ) -> Missing:
-    """Look at the next photos of the pool, and return those that can be read and have no vector."""
+    """Look at the next photos of the pool, and return those that were read and have no vector.
+
+    One that is still to be read is no candidate yet, and gets the serving encoder's vector when it is.
+    """
     part = select(Photo.id).where(Photo.id > after, Photo.id <= until).order_by(Photo.id)
     has_vector = select(literal(1)).where(PhotoEmbedding.encoder_id == encoder_id, PhotoEmbedding.photo_id == Photo.id)
     last = await _last_of(session, part.limit(look_at))
     if last is None:
         return Missing([], None)
-    wanted = select(Photo.id, Photo.storage_key).where(Photo.problem.is_(None), ~has_vector.exists())
+    wanted = select(Photo.id, Photo.storage_key).where(Photo.read_at.is_not(None), ~has_vector.exists())
     wanted = wanted.where(Photo.id > after, Photo.id <= last).order_by(Photo.id).limit(at_most)
     rows = [Picture(row[0], row[1], None) for row in await session.execute(wanted)]
     return Missing(rows, rows[-1].id if len(rows) == at_most else last)

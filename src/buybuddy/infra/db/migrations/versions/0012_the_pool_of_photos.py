@@ -71,7 +71,9 @@ END $$
 """
 # With fewer links (m = 16) three photos in a hundred of a product with many were not to be found in a graph of 500,000.
 # Each encoder's vectors have a dim of their own, so each encoder has graphs of its own: made with its row, when there is
-# nothing to put into them. The platform's own role owns no table: the function runs as the owner.
+# nothing to put into them. Still each of the two reads its whole table, and until the commit nobody else writes vectors:
+# who adds an encoder lifts the limit of a statement's time before (vectors/repository.py), since a function cannot lift
+# that of the statement it runs in. The platform's own role owns no table: the function runs as the owner.
 MAKE_GRAPHS_OF = """
 CREATE FUNCTION make_graphs_of(encoder uuid, dim integer) RETURNS void LANGUAGE plpgsql SECURITY DEFINER
 SET search_path FROM CURRENT AS $$
@@ -332,6 +334,15 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_photo_import_problems")),
     )
     op.create_index("ix_photo_import_problems_import", "photo_import_problems", ["import_id", "id"])
+    op.create_table(
+        "photo_import_parts",
+        sa.Column("import_id", sa.Uuid(), nullable=False),
+        sa.Column("sha256", sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["import_id"], ["photo_imports.id"], name=op.f("fk_photo_import_parts_import_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("import_id", "sha256", name=op.f("pk_photo_import_parts")),
+    )
     op.create_table(
         "real_images",
         sa.Column("id", sa.Uuid(), nullable=False),
