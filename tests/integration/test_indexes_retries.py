@@ -82,11 +82,13 @@ async def test_a_job_that_was_retried_before_the_index_was_built_leaves_it_as_it
     await retry(shop, cancelled)
     await shop.work()
     built = await shop.look(index_id)
+    shop.storage.delete_prefix(service.parts_prefix(index_id))
     late = await retry(shop, cancelled, replace(shop.jobs.board, on_retry=allow))
     await shop.work()
     ended = await shop.jobs.look(late.id)
     assert (ended.status, ended.error_code) == ("failed", "CONFLICT")
     assert "built already" in str(ended.error_message)
+    assert shop.storage.list_keys(service.parts_prefix(index_id)) == []  # it has not even begun
     assert what_was_built(await shop.look(index_id)) == what_was_built(built)
 
 
