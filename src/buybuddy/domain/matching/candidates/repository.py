@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from sqlalchemy import or_, select, text
 
-from buybuddy.domain.matching.candidates.sql import FILTERED_PROBES, N_PROBES, PoolPart, count_part, near_photos
+from buybuddy.domain.matching.candidates.sql import N_PROBES, PoolPart, count_part, near_photos
 from buybuddy.domain.matching.rules import choose_probes
 from buybuddy.domain.matching.tables import MatchDecision
 from buybuddy.domain.photos.tables import Photo
@@ -24,7 +24,7 @@ FloatArray = npt.NDArray[np.float32]
 MOST_BY_BARCODE = 500
 MOST_IN_A_GROUP = 200
 LEAST_SMALL = 1_000  # photos that fit a filter; so many are always compared one by one
-WALK_COST = 48  # of passing a photo in the graph, in comparisons of signs
+WALK_COST = 24  # of passing a photo in the graph, in comparisons of signs
 COUNT_POOL = text("SELECT reltuples::bigint FROM pg_class WHERE relname = :graph")
 IMAGES_PER_PRODUCT = 8  # that the graph is asked for, so that products are as many as asked for
 
@@ -72,8 +72,8 @@ async def similar_photos(
     if filters.captured_since is not None:
         asked["captured_since"] = filters.captured_since
     await session.execute(SETTINGS)
-    is_small = bool(asked) and await _is_small(session, part, asked, FILTERED_PROBES * n)
-    probes = choose_probes(views, FILTERED_PROBES if asked else N_PROBES)
+    is_small = bool(asked) and await _is_small(session, part, asked, N_PROBES * n)
+    probes = choose_probes(views, N_PROBES)
     values = {"probes": as_texts(probes), "views": as_texts(views), "decided": list(decided), "per_probe": n, "n": n}
     rows = await session.execute(near_photos(part, is_small=is_small), {**values, **asked})
     return [SimilarPhoto(row.photo_id, float(row.similarity)) for row in rows]

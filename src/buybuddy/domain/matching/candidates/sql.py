@@ -11,8 +11,10 @@ from functools import lru_cache
 
 from sqlalchemy import TextClause, text
 
-N_PROBES, FILTERED_PROBES = 6, 3  # views that choose; similarity is counted over all of them
-OVER_FETCH = 8  # by their signs alone, of which the best by their whole vectors are kept
+N_PROBES = 6  # views that choose; similarity is counted over all of them
+SIGN_PROBES = 3  # of those, whose signs every vector of a small part is compared with
+KEPT_BY_SIGNS = 4_000  # signs say little of what is not alike, and a small part has little that is
+OVER_FETCH = 8  # of those, by the probes' whole vectors
 SOURCE_IS = "e.source = CAST(:source AS text)"
 CAPTURED_SINCE = "e.captured_at >= CAST(:captured_since AS timestamptz)"
 
@@ -46,7 +48,8 @@ def count_part(part: PoolPart) -> TextClause:
 def near_photos(part: PoolPart, *, is_small: bool) -> TextClause:
     """Build the statement for open photos near a product: photo_id and similarity, the best first.
 
-    Of a small part the signs of every vector are compared with the probes'; else the graph is asked for each of them.
+    Of a small part the signs of every vector are compared with some probes', and the whole vectors of the best with
+    all of them; else the graph is asked for each of them.
 
     Parameters: probes (text[]) the views that choose, views (text[]) those that similarity is counted with, decided
     (uuid[]) photos to leave out, per_probe, n, and those of the part.
@@ -54,12 +57,17 @@ def near_photos(part: PoolPart, *, is_small: bool) -> TextClause:
     halves = f"halfvec({part.dim})"
     chosen = f"{part.conditions()} AND e.photo_id <> ALL(CAST(:decided AS uuid[]))"
     # One row with a column for each probe: a subquery over the probes would begin anew for every photo.
-    numbers = range(1, FILTERED_PROBES + 1)
-    signs = [f"binary_quantize((CAST(:probes AS text[]))[{i}]::vector({part.dim})) AS s{i}" for i in numbers]
-    distances = [f"e.signs::bit({part.dim}) <~> probe.s{i}" for i in numbers]
+    wholes = [f"(CAST(:probes AS text[]))[{i + 1}]::vector({part.dim}) AS v{i}" for i in range(N_PROBES)]
+    signs = [f"binary_quantize(v{i}) AS s{i}" for i in range(SIGN_PROBES)]
+    sign_distances = [f"e.signs::bit({part.dim}) <~> one.s{i}" for i in range(SIGN_PROBES)]
+    distances = [f"e.embedding <#> one.v{i}" for i in range(N_PROBES)]
+    one = f"(SELECT *, {', '.join(signs)} FROM (SELECT {', '.join(wholes)} OFFSET 0) whole OFFSET 0) one"
     every = f"""
-        SELECT e.photo_id FROM photo_embeddings e CROSS JOIN (SELECT {", ".join(signs)} OFFSET 0) probe WHERE {chosen}
-        ORDER BY least({", ".join(distances)}) LIMIT {OVER_FETCH} * :per_probe
+        SELECT e.photo_id FROM (
+            SELECT e.photo_id FROM photo_embeddings e CROSS JOIN {one} WHERE {chosen}
+            ORDER BY least({", ".join(sign_distances)}) LIMIT {KEPT_BY_SIGNS}
+        ) alike JOIN photo_embeddings e ON e.encoder_id = '{part.encoder_id}' AND e.photo_id = alike.photo_id
+        CROSS JOIN {one} ORDER BY least({", ".join(distances)}) LIMIT {OVER_FETCH} * :per_probe
     """
     by_graph = f"""
         SELECT DISTINCT found.photo_id FROM probe CROSS JOIN LATERAL (
