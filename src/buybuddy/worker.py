@@ -52,7 +52,7 @@ async def run_worker(settings: Settings) -> None:
     await executor.warm_up()
     living = asyncio.create_task(life.hold())
     working = asyncio.create_task(queue.run_worker(runner.run, concurrency=settings.stage_processes))
-    sweeping = asyncio.create_task(_sweep(db, board, runner))
+    sweeping = asyncio.create_task(sweep_forever(db, board, runner))
     collector = TrashCollector(db, storage)
     collecting = asyncio.create_task(collector.run())
     log.info("worker.ready", stage_processes=settings.stage_processes)
@@ -71,7 +71,10 @@ async def run_worker(settings: Settings) -> None:
     log.info("worker.stopped")
 
 
-async def _sweep(db: Database, board: JobBoard, runner: JobRunner) -> None:
+async def sweep_forever(
+    db: Database, board: JobBoard, runner: JobRunner, *, interval_s: float = SWEEP_INTERVAL_S
+) -> None:
+    """Do again and again what nobody asks for; a fault of one sweep ends neither the next one nor the worker."""
     while True:
         try:
             await runner.sweep()
@@ -82,7 +85,9 @@ async def _sweep(db: Database, board: JobBoard, runner: JobRunner) -> None:
             await _sweep_matching(db, board)
         except Unavailable as error:
             log.warning("sweep.skipped", detail=error.detail)
-        await asyncio.sleep(SWEEP_INTERVAL_S)
+        except Exception as error:
+            log.error("sweep.broken", exc_info=error)
+        await asyncio.sleep(interval_s)
 
 
 async def _sweep_matching(db: Database, board: JobBoard) -> None:

@@ -43,7 +43,8 @@ _PIECE = "1 + width_bucket(score, CAST(:edges AS float8[]))"
 _LOG_ODDS = f"(CAST(:offsets AS float8[]))[{_PIECE}] + (CAST(:slopes AS float8[]))[{_PIECE}] * score"
 CONFIDENCE = f"1 / (1 + exp(-{bounded(_LOG_ODDS, LARGEST_SCORE)}))"
 
-# Rows are written in the order of ids, in which bulk work locks products: a foreign key is looked up for each of them.
+# Products are held once everything is counted, so that nobody waits for the counting, and in the order of their ids, as
+# bulk work holds them. One that was removed meanwhile is passed over; its foreign key would end the whole statement.
 COUNT_ANEW = text(f"""
     WITH asked AS MATERIALIZED ({ASKED}),
     scored AS (SELECT pairs.*, {SCORE} AS score FROM ({OPEN_PAIRS}) pairs),
@@ -53,11 +54,13 @@ COUNT_ANEW = text(f"""
             coalesce(sum(c.confidence), 0) AS expected_matches, max(c.similarity) AS best_similarity
         FROM asked a LEFT JOIN (SELECT scored.*, {CONFIDENCE} AS confidence FROM scored) c ON c.product_id = a.id
         GROUP BY a.id, a.status
+    ), held AS MATERIALIZED (
+        SELECT p.id FROM products p WHERE p.id = ANY (ARRAY(SELECT id FROM counted)) ORDER BY p.id FOR KEY SHARE
     ), wanted AS MATERIALIZED (
-        SELECT * FROM counted WHERE status = 'needs_matching' OR n_candidates > 0
+        SELECT c.* FROM counted c JOIN held h ON h.id = c.id WHERE c.status = 'needs_matching' OR c.n_candidates > 0
     ), gone AS (
-        DELETE FROM matching_queue q WHERE q.product_id = ANY (CAST(:product_ids AS uuid[]))
-            AND NOT EXISTS (SELECT FROM wanted w WHERE w.id = q.product_id)
+        DELETE FROM matching_queue q USING held h
+        WHERE q.product_id = h.id AND NOT EXISTS (SELECT FROM wanted w WHERE w.id = q.product_id)
     )
     INSERT INTO matching_queue AS q (product_id, status, n_candidates, expected_matches, best_similarity)
     SELECT id, status, n_candidates, expected_matches, best_similarity FROM wanted ORDER BY id
