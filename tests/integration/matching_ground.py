@@ -127,18 +127,21 @@ class Ground:
         *,
         margin: float = 0.1,
         seconds_apart: float = 4.0,
+        is_one_card: bool = False,
     ) -> None:
         """Write so many old decisions of a person about photos that are gone from the pool."""
         await self.jobs.sql(
             "WITH p AS (INSERT INTO products (id, status) VALUES (gen_random_uuid(), 'ready') RETURNING id),"
             " r AS (INSERT INTO real_images (id, name, source, storage_key, sha256, size_bytes, group_id, status)"
-            "   SELECT g.id, g.id::text, 'old', 'real-images/old/' || g.id, md5(g.id::text), 1, g.id, 'discarded'"
+            "   SELECT g.id, g.id::text, 'old', 'real-images/old/' || g.id, md5(g.id::text), 1,"
+            "   coalesce(CAST(:group_id AS uuid), g.id), 'discarded'"
             "   FROM (SELECT gen_random_uuid() AS id FROM generate_series(1, :n)) g RETURNING id)"
             " INSERT INTO match_decisions (product_id, photo_id, decision, similarity, margin, tier, encoder_id,"
             "   user_id, user_name, decided_at)"
             " SELECT p.id, r.id, :decision, :similarity, :margin, 'similarity', :encoder, :user_id, :name,"
             "   clock_timestamp() - make_interval(secs => :gap * row_number() OVER ()) FROM p, r",
             n=n,
+            group_id=uuid.uuid4() if is_one_card else None,
             decision=decision,
             similarity=similarity,
             margin=margin,

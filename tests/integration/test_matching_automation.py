@@ -154,6 +154,26 @@ async def test_what_people_find_wrong_is_taken_back_and_too_much_of_it_ends_it(
         assert await repository.measure_quality(session) == Quality(0, 0)
 
 
+async def test_near_duplicates_are_asked_about_once_and_taken_back_together(ground: Ground, runner: JobRunner) -> None:
+    product, group = await ground.product(), uuid.uuid4()
+    twins = [await ground.photo(product, 0.97, group_id=group) for _ in range(5)]
+    single = await ground.photo(product, 0.97)
+    await ground.suggest(runner, [*twins, single])
+    await ground.count()
+    await switch(ground, is_automatic=True, audit_share=1.0)
+    await ground.work(runner)
+    assert await approved(ground) == {*twins, single}
+    asked = [uuid.UUID(str(photo_id)) for photo_id in await ground.jobs.sql("SELECT photo_id FROM match_audits")]
+    assert len(asked) == 2 and single in asked
+    person = await add_holder(ground.jobs.db)
+    actor = Actor(person.user_id, person.username)
+    one = next(photo_id for photo_id in asked if photo_id != single)
+    assert await ask(ground, product, one, actor, is_right=False) == Quality(1, 0)
+    assert await approved(ground) == {single}
+    rejected = await ground.jobs.sql("SELECT photo_id FROM match_decisions WHERE user_id = :id", id=person.user_id)
+    assert {uuid.UUID(str(photo_id)) for photo_id in rejected} == set(twins)
+
+
 def test_it_stops_below_the_target_and_not_before_thirty_answers() -> None:
     assert not must_stop(Quality(29, 0), 0.9)
     assert must_stop(Quality(30, 26), 0.9)

@@ -21,13 +21,16 @@ async def answer(
 ) -> Quality:
     """Note what a person says of an automatic approval; a wrong one is taken back, and rejected by that person.
 
+    So are the near-duplicates that were approved with it: one photo of a card is asked about for all of them.
+
     Raises: NotFound, Conflict when it was answered or taken back meanwhile, ResourceLocked.
     """
     await check_lock(session, "matching", product_id, actor, None)
     product = await products_repository.lock_product(session, product_id)
     if product is None:
         raise NotFound("There is no such product.")
-    audit = await repository.lock_audit(session, SurePair(product_id, photo_id))
+    pair = SurePair(product_id, photo_id)
+    audit = await repository.lock_audit(session, pair)
     if audit is None:
         raise NotFound("Nobody is asked about this photo and product.")
     if audit.is_right is not None:
@@ -43,7 +46,7 @@ async def answer(
         session, actor, "match.audit", subject, after={"photo_id": str(photo_id), "is_right": is_right}
     )  # fmt: skip
     if not is_right:
-        await decisions.reverse_approval(session, product, photo_id, actor)
+        await decisions.reverse_approvals(session, product, await repository.approved_with(session, pair), actor)
     emit(session, "matching", {"id": str(product_id), "change": "audited", "by": actor.name})
     return await _watch(session)
 

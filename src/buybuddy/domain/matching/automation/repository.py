@@ -17,7 +17,8 @@ from buybuddy.infra.db import Session
 from buybuddy.infra.db.pages import Order, Slice, Window, read_page
 
 BY_DRAWING = Order("drawn_at", (MatchAudit.drawn_at, MatchAudit.product_id, MatchAudit.photo_id))
-JUDGED_BY = 1_000  # newest answers
+JUDGED_BY = 1_000  # newest cards that people were asked about
+LOOKED_THROUGH = 10_000  # answers, to find so many cards: each near-duplicate may have one
 STATUSES = ("needs_matching", "ready")  # of products that photos are approved for
 
 # Open pairs that nobody has decided about, where the product is the photo's first, and no other barcode is in it.
@@ -112,17 +113,37 @@ async def lock_audit(session: Session, pair: SurePair) -> MatchAudit | None:
     return await session.scalar(statement.with_for_update().execution_options(populate_existing=True))
 
 
+async def approved_with(session: Session, pair: SurePair) -> list[uuid.UUID]:
+    """Return a photo and its near-duplicates, as far as they were approved for the product without a person."""
+    group = select(Photo.group_id).where(Photo.id == pair.photo_id).scalar_subquery()
+    statement = (
+        select(MatchDecision.photo_id)
+        .join(Photo, Photo.id == MatchDecision.photo_id)
+        .where(MatchDecision.product_id == pair.product_id, MatchDecision.decision == "approved")
+        .where((Photo.group_id == group) & (MatchDecision.origin == "automatic") | (Photo.id == pair.photo_id))
+    )
+    return list(await session.scalars(statement))
+
+
 async def measure_quality(session: Session) -> Quality:
-    """Return what people have said of approvals that were made since they were last switched on."""
+    """Return what people have said of cards that were approved since automatic approval was last switched on."""
     since = select(MatchingSettings.automatic_since).scalar_subquery()
     newest = (
-        select(MatchAudit.is_right)
+        select(MatchAudit)
         .where(MatchAudit.is_right.is_not(None), MatchAudit.drawn_at >= since)
         .order_by(MatchAudit.answered_at.desc())
+        .limit(LOOKED_THROUGH)
+        .subquery()
+    )
+    cards = (
+        select(func.bool_and(newest.c.is_right).label("is_right"))
+        .join(Photo, Photo.id == newest.c.photo_id)
+        .group_by(newest.c.product_id, Photo.group_id)
+        .order_by(func.max(newest.c.answered_at).desc())
         .limit(JUDGED_BY)
         .subquery()
     )
-    row = (await session.execute(select(func.count(), func.count().filter(newest.c.is_right)))).one()
+    row = (await session.execute(select(func.count(), func.count().filter(cards.c.is_right)).select_from(cards))).one()
     return Quality(row[0], row[1])
 
 

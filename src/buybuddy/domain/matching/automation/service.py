@@ -24,6 +24,7 @@ from buybuddy.domain.matching.decisions import repository as decisions_repositor
 from buybuddy.domain.matching.decisions import service as decisions
 from buybuddy.domain.matching.rules import DEFAULT_THRESHOLD
 from buybuddy.domain.matching.tables import MatchingSettings
+from buybuddy.domain.photos.tables import Photo
 from buybuddy.domain.products import repository as products_repository
 from buybuddy.domain.products.tables import Product
 from buybuddy.domain.vectors import repository as vectors_repository
@@ -163,5 +164,11 @@ async def _approve(
     for product_id, product in locked.items():
         wanted = [photos[pair.photo_id] for pair in held if pair.product_id == product_id]
         await decisions.approve_locked(session, product, wanted, platform, "automatic", DEFAULT_THRESHOLD)
-    await repository.draw_audits(session, [pair for pair in held if random.random() < audit_share])
+    await repository.draw_audits(session, _draw(held, photos, audit_share))
     return len(held), failures
+
+
+def _draw(approved: Sequence[SurePair], photos: Mapping[uuid.UUID, Photo], audit_share: float) -> list[SurePair]:
+    """Choose cards by chance, one photo of each: to ask about every near-duplicate would be to ask the same again."""
+    cards = {(pair.product_id, photos[pair.photo_id].group_id): pair for pair in approved}
+    return [pair for pair in cards.values() if random.random() < audit_share]

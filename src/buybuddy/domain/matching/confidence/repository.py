@@ -7,13 +7,14 @@ from typing import NamedTuple
 
 from sqlalchemy import Float, and_, func, or_, select, text
 from sqlalchemy import cast as sql_cast
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import distinct_on, insert
 
 from buybuddy.domain.matching.confidence.rules import Curve, Decided
 from buybuddy.domain.matching.tables import MatchAudit, MatchDecision, MatchingCalibration, MatchSuggestion
+from buybuddy.domain.photos.tables import Photo
 from buybuddy.infra.db import Session
 
-LEARNED_FROM = 20_000  # newest decisions
+LEARNED_FROM = 20_000  # newest cards that were decided about
 LOOKED_THROUGH = 100_000  # decisions, to find so many that say something of this encoder
 
 
@@ -44,7 +45,11 @@ async def find_calibration(session: Session, encoder_id: uuid.UUID, *, every: dt
 
 
 async def newest_decisions(session: Session, encoder_id: uuid.UUID) -> list[Decided]:
-    """Return what people have approved or rejected, by themselves or when they were asked about automatic approvals."""
+    """Return what people have approved or rejected, by themselves or when they were asked about automatic approvals.
+
+    Near-duplicates of one product are one observation, however many photos a card had: they were seen once. Where some
+    were approved and others rejected it is a rejection, so that nothing looks surer than it was.
+    """
     newest = (
         select(MatchDecision)
         .where(MatchDecision.decision != "skipped", MatchDecision.origin != "import")
@@ -53,16 +58,20 @@ async def newest_decisions(session: Session, encoder_id: uuid.UUID) -> list[Deci
         .subquery()
     )
     audit = and_(MatchAudit.product_id == newest.c.product_id, MatchAudit.photo_id == newest.c.photo_id)
-    statement = (
-        select(newest.c.similarity, newest.c.margin, newest.c.tier, newest.c.decision)
+    is_right = newest.c.decision == "approved"
+    cards = (
+        select(newest.c.similarity, newest.c.margin, newest.c.tier, is_right.label("is_right"), newest.c.decided_at)
+        .join(Photo, Photo.id == newest.c.photo_id)
         .outerjoin(MatchAudit, audit)
         .where(newest.c.encoder_id == encoder_id, newest.c.similarity.is_not(None))
         .where(or_(newest.c.origin == "person", MatchAudit.is_right.is_(True)))
-        .order_by(newest.c.decided_at.desc())
-        .limit(LEARNED_FROM)
+        .ext(distinct_on(newest.c.product_id, Photo.group_id))
+        .order_by(newest.c.product_id, Photo.group_id, is_right, newest.c.similarity.desc())
+        .subquery()
     )
+    statement = select(cards).order_by(cards.c.decided_at.desc()).limit(LEARNED_FROM)
     rows = await session.execute(statement)
-    return [Decided(row[0], row[1], row[2] != "similarity", row[3] == "approved") for row in rows]
+    return [Decided(row.similarity, row.margin, row.tier != "similarity", row.is_right) for row in rows]
 
 
 async def keep_curve(session: Session, encoder_id: uuid.UUID, curve: Curve) -> None:

@@ -134,16 +134,18 @@ async def undo(
     return await _follow(session, product, undone, n_before, "match.undo", actor)
 
 
-async def reverse_approval(session: Session, product: Product, photo_id: uuid.UUID, actor: Actor) -> Decided:
-    """Take an approval of a locked product back, and record the pair as rejected by who found it wrong."""
-    photos = await repository.lock_photos(session, [photo_id])
+async def reverse_approvals(
+    session: Session, product: Product, photo_ids: Collection[uuid.UUID], actor: Actor
+) -> Decided:
+    """Take approvals of a locked product back, and record the pairs as rejected by who found them wrong."""
+    photos = await repository.lock_photos(session, photo_ids)
     n_before = product.real_count
-    await repository.take_back(session, product.id, [photo_id])
+    await repository.take_back(session, product.id, photo_ids)
     await session.refresh(product)
     if product.primary_image_id is None:
         product.primary_image_id = await products_repository.find_best_image(session, product.id)
     await _write(session, product, list(photos.values()), "rejected", actor, "person", DEFAULT_THRESHOLD)
-    return await _follow(session, product, [photo_id], n_before, "match.reject", actor)
+    return await _follow(session, product, list(photos), n_before, "match.reject", actor)
 
 
 async def _lock_product(session: Session, product_id: uuid.UUID, actor: Actor, lock_token: int | None) -> Product:
