@@ -16,6 +16,7 @@ from buybuddy.domain.jobs.batches import BatchStep
 from buybuddy.domain.jobs.board import JobBoard
 from buybuddy.domain.jobs.tables import Job
 from buybuddy.domain.matching.automation import service as automation
+from buybuddy.domain.matching.automation.watching import watch
 from buybuddy.domain.matching.confidence import service as confidence
 from buybuddy.domain.matching.evaluations import service as evaluations
 from buybuddy.domain.matching.queue import service as matching_queue
@@ -158,6 +159,7 @@ async def follow_matching(session: Session, board: JobBoard) -> None:
     """Learn from what people have decided, and find pairs anew when another encoder serves; called by the sweep."""
     await suggestions.follow_serving(session, board)
     await confidence.learn(session)
+    await watch(session)
 
 
 async def count_matching_queue(session: Session) -> bool:

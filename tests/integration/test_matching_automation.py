@@ -5,6 +5,7 @@ import uuid
 from collections.abc import AsyncIterator
 
 import pytest
+from sqlalchemy import text
 
 from buybuddy.domain.collaboration.locks import service as lock_service
 from buybuddy.domain.collaboration.locks.repository import Acquired
@@ -12,6 +13,8 @@ from buybuddy.domain.jobs.runner import JobRunner
 from buybuddy.domain.matching.automation import audits, repository, service
 from buybuddy.domain.matching.automation.rules import Quality, must_stop
 from buybuddy.domain.matching.automation.service import Preview
+from buybuddy.domain.matching.decisions import service as decisions
+from buybuddy.domain.products.images.service import remove_image
 from buybuddy.errors import Conflict, ResourceLocked
 from buybuddy.infra.db import Actor
 from buybuddy.infra.db.pages import Window
@@ -172,6 +175,73 @@ async def test_near_duplicates_are_asked_about_once_and_taken_back_together(grou
     assert await approved(ground) == {single}
     rejected = await ground.jobs.sql("SELECT photo_id FROM match_decisions WHERE user_id = :id", id=person.user_id)
     assert {uuid.UUID(str(photo_id)) for photo_id in rejected} == set(twins)
+
+
+async def take_back(ground: Ground, how: str, product: uuid.UUID, photo: uuid.UUID) -> None:
+    """Take an approval back, as a person does on the page of matching or on the product's."""
+    holder = await add_holder(ground.jobs.db)
+    actor = Actor(holder.user_id, holder.username)
+    async with ground.jobs.db.transaction() as session:
+        if how == "undo":
+            lock = await lock_service.acquire(session, "matching", product, holder)
+            assert isinstance(lock, Acquired)
+            await decisions.undo(session, product, [photo], actor, lock.lock.token)
+            await lock_service.release(session, "matching", product, holder)
+        else:
+            of_photo = text("SELECT id FROM product_images WHERE photo_id = :photo")
+            image_id = (await session.execute(of_photo, {"photo": photo})).scalar_one()
+            await remove_image(session, product, image_id, None, actor)
+
+
+@pytest.mark.parametrize("how", ["undo", "remove the image"])
+@pytest.mark.parametrize("is_drawn", [True, False])
+async def test_an_approval_that_a_person_takes_back_was_wrong_and_does_not_come_back(
+    ground: Ground, runner: JobRunner, how: str, is_drawn: bool
+) -> None:
+    product = await ground.product()
+    photos = [await ground.photo(product, 0.97) for _ in range(31)]
+    await ground.suggest(runner, photos)
+    await ground.count()
+    await switch(ground, is_automatic=True, audit_share=1.0)
+    await ground.work(runner)
+    if not is_drawn:
+        await ground.jobs.sql("DELETE FROM match_audits")
+    await take_back(ground, how, product, photos[0])
+    async with ground.jobs.db.transaction() as session:
+        assert await repository.measure_quality(session) == Quality(1, 0)
+    await ground.count()
+    assert (await look_ahead(ground)).n_pairs == 0
+    async with ground.jobs.db.transaction() as session:
+        await service.begin(session, ground.jobs.board)
+    await ground.work(runner)
+    assert await approved(ground) == set(photos[1:])
+    # A person may still approve it, and their own approval is theirs to take back.
+    holder = await add_holder(ground.jobs.db)
+    async with ground.jobs.db.transaction() as session:
+        lock = await lock_service.acquire(session, "matching", product, holder)
+        assert isinstance(lock, Acquired)
+        actor = Actor(holder.user_id, holder.username)
+        done = await decisions.approve(session, product, photos[:1], actor, lock.lock.token, 0.7)
+        assert done.photo_ids == photos[:1]
+        await lock_service.release(session, "matching", product, holder)
+    # Enough of them end it, though nobody was asked.
+    for photo in photos[1:30]:
+        await take_back(ground, how, product, photo)
+    await ground.count()
+    assert await ground.jobs.sql("SELECT is_automatic FROM matching_settings") == [False]
+
+
+async def test_what_goes_with_its_product_or_its_photo_was_not_wrong(ground: Ground, runner: JobRunner) -> None:
+    products = [await ground.product() for _ in range(2)]
+    photos = [await ground.photo(product, 0.97) for product in products]
+    await ground.suggest(runner, photos)
+    await ground.count()
+    await switch(ground, is_automatic=True, audit_share=1.0)
+    await ground.work(runner)
+    assert await approved(ground) == set(photos)
+    await ground.jobs.sql("DELETE FROM products WHERE id = :id", id=products[0])
+    await ground.jobs.sql("DELETE FROM real_images WHERE id = :id", id=photos[1])
+    assert await ground.jobs.sql("SELECT is_right FROM match_audits") == []
 
 
 def test_it_stops_below_the_target_and_not_before_thirty_answers() -> None:

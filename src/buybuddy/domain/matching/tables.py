@@ -106,7 +106,10 @@ class MatchingCalibration(Base):
 
 
 class MatchAudit(Base):
-    """An automatic approval that was drawn for a person to look at, and what they said."""
+    """An automatic approval that was drawn for a person to look at, and what they said.
+
+    One that a person takes back unasked gets a row that says it was wrong, whose `user_id` is empty (migration 0012).
+    """
 
     __tablename__ = "match_audits"
     __table_args__ = (

@@ -3,11 +3,10 @@
 import uuid
 
 from buybuddy.domain.collaboration.locks.service import check_lock
-from buybuddy.domain.collaboration.notifications.service import notify
 from buybuddy.domain.matching.automation import repository
 from buybuddy.domain.matching.automation.repository import SurePair
-from buybuddy.domain.matching.automation.rules import Quality, must_stop
-from buybuddy.domain.matching.automation.service import AUTOMATION
+from buybuddy.domain.matching.automation.rules import Quality
+from buybuddy.domain.matching.automation.watching import watch
 from buybuddy.domain.matching.decisions import repository as decisions_repository
 from buybuddy.domain.matching.decisions import service as decisions
 from buybuddy.domain.products import repository as products_repository
@@ -48,24 +47,4 @@ async def answer(
     if not is_right:
         await decisions.reverse_approvals(session, product, await repository.approved_with(session, pair), actor)
     emit(session, "matching", {"id": str(product_id), "change": "audited", "by": actor.name})
-    return await _watch(session)
-
-
-async def _watch(session: Session) -> Quality:
-    """Switch automatic approval off, and tell the admins, when it is worse than was asked of it."""
-    settings = await repository.lock_settings(session)
-    quality = await repository.measure_quality(session)
-    if not settings.is_automatic or not must_stop(quality, settings.precision_target):
-        return quality
-    settings.is_automatic = False
-    await session.flush()
-    found = {"n": quality.n, "n_right": quality.n_right, "target": settings.precision_target}
-    subject = Subject("matching_settings", None, "settings of matching")
-    record_audit(
-        session, Actor.platform(), "matching_settings.switch_off", subject,
-        before={"is_automatic": True}, after={"is_automatic": False, **found},
-    )  # fmt: skip
-    for user_id in await repository.enabled_admins(session):
-        await notify(session, user_id, "matching.automation_off", AUTOMATION, found)
-    emit(session, "matching", {"id": str(AUTOMATION.id), "change": "settings", "by": Actor.platform().name})
-    return quality
+    return await watch(session)

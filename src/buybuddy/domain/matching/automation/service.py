@@ -18,6 +18,8 @@ from buybuddy.domain.jobs.creation import NewJob, create_follow_up_jobs
 from buybuddy.domain.jobs.tables import Job
 from buybuddy.domain.matching.automation import repository
 from buybuddy.domain.matching.automation.repository import SurePair
+from buybuddy.domain.matching.automation.rules import must_stop
+from buybuddy.domain.matching.automation.watching import AUTOMATION
 from buybuddy.domain.matching.confidence import repository as confidence_repository
 from buybuddy.domain.matching.confidence.rules import Curve, Cutoff, fewest_decisions, find_cutoff
 from buybuddy.domain.matching.decisions import repository as decisions_repository
@@ -36,7 +38,6 @@ from buybuddy.stages.specs import ApproveMatchesSpec, ItemFailure
 PRODUCT_BATCH = 40
 PREVIEWED = 2_000  # products
 FIRST = uuid.UUID(int=0)
-AUTOMATION = Subject("matching", uuid.uuid5(uuid.NAMESPACE_OID, "automatic approval"), "automatic approval")
 
 
 @dataclass(frozen=True)
@@ -125,6 +126,8 @@ async def do_batch(session: Session, job: Job, checkpoint: Checkpoint) -> BatchP
     settings = await decisions_repository.read_settings(session)
     if not settings.is_automatic:
         return BatchProgress(checkpoint.after(None, 0, ()), 1.0, "it was switched off")
+    if must_stop(await repository.measure_quality(session), settings.precision_target):
+        return BatchProgress(checkpoint.after(None, 0, ()), 1.0, "people find it worse than was asked")
     basis = await read_basis(session, settings.precision_target)
     if basis.encoder_id is None or basis.cutoff is None:
         return BatchProgress(checkpoint.after(None, 0, ()), 1.0, "nothing is sure enough yet")

@@ -11,12 +11,22 @@ branch_labels = None
 depends_on = None
 
 # A real image that goes, with its product or alone, leaves its photo in the pool, and nothing says that it was matched.
+# Where nobody but the platform had said so, it was wrong, and the platform is not to say it again (automation/repository.py).
 RETURN_PHOTOS = """
 CREATE FUNCTION return_photos() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF NOT EXISTS (SELECT FROM removed WHERE photo_id IS NOT NULL) THEN RETURN NULL; END IF;
-    DELETE FROM match_decisions d USING removed i
-    WHERE d.photo_id = i.photo_id AND d.product_id = i.product_id AND d.decision = 'approved';
+    WITH gone AS (
+        DELETE FROM match_decisions d USING removed i
+        WHERE d.photo_id = i.photo_id AND d.product_id = i.product_id AND d.decision = 'approved'
+        RETURNING d.product_id, d.photo_id, d.origin, d.decided_at
+    )
+    INSERT INTO match_audits AS a (product_id, photo_id, is_right, drawn_at, answered_at)
+    SELECT g.product_id, g.photo_id, false, g.decided_at, clock_timestamp()
+    FROM gone g JOIN products p ON p.id = g.product_id JOIN real_images r ON r.id = g.photo_id
+    WHERE g.origin = 'automatic'
+    ON CONFLICT (product_id, photo_id) DO UPDATE SET is_right = false, user_id = NULL, answered_at = clock_timestamp()
+    WHERE a.is_right IS DISTINCT FROM false;
     UPDATE real_images r SET status = 'unassigned', product_id = NULL FROM removed i
     WHERE r.id = i.photo_id AND r.status = 'assigned';
     RETURN NULL;
