@@ -7,6 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from buybuddy.domain.matching.confidence.rules import (
+    HIGHEST_TARGET,
+    LEARNED_FROM,
     Curve,
     Cutoff,
     Decided,
@@ -104,6 +106,13 @@ def test_nothing_is_promised_of_too_few_decisions() -> None:
     assert isinstance(found, Cutoff)
     assert found.score == 2
     assert found.lower > 0.99
+
+
+def test_the_highest_target_is_one_that_can_be_proved() -> None:
+    right = [Decided(0.5 + 0.4 * number / LEARNED_FROM, 0.1, False, True) for number in range(LEARNED_FROM)]
+    steps = fit_curve(right).steps
+    assert find_cutoff(steps, HIGHEST_TARGET) is not None
+    assert find_cutoff(steps, HIGHEST_TARGET + 0.0001) is None
 
 
 def test_a_cutoff_keeps_its_promise_on_pairs_that_were_not_seen() -> None:

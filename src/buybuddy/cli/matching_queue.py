@@ -64,7 +64,7 @@ def settings(
     automatic: Annotated[
         bool | None, typer.Option("--automatic/--not-automatic", help="Approve by itself what is sure enough.")
     ] = None,
-    target: Annotated[float | None, typer.Option(min=0.5, max=0.9999, help="Precision of automatic approval.")] = None,
+    target: Annotated[float | None, typer.Option(min=0.5, max=0.9997, help="Precision of automatic approval.")] = None,
     audit_share: Annotated[
         float | None, typer.Option(min=0.01, max=1, help="Part of automatic approvals that people are asked about.")
     ] = None,

@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from buybuddy.domain.matching.candidates.service import Candidate
+from buybuddy.domain.matching.confidence.rules import HIGHEST_TARGET
 from buybuddy.domain.matching.decisions.service import Decided
 from buybuddy.domain.matching.rules import DEFAULT_THRESHOLD, MOST_AT_ONCE, Decision, Tier
 from buybuddy.domain.matching.tables import MatchDecision, MatchingSettings
@@ -200,7 +201,7 @@ class MatchingSettingsEdit(BaseModel):
 
     ready_after: int | None = Field(None, ge=1, le=1000, description="Approved photos that make a product ready.")
     is_automatic: bool | None = None
-    precision_target: float | None = Field(None, ge=0.5, le=0.9999)
+    precision_target: float | None = Field(None, ge=0.5, le=HIGHEST_TARGET)
     audit_share: float | None = Field(None, ge=0.01, le=1)
 
 

@@ -31,7 +31,13 @@ class MatchDecision(Base):
         CheckConstraint("origin IN ('person','automatic','import')", name="origin"),
         Index("ix_match_decisions_photo", "photo_id"),
         Index("uq_match_decisions_approved", "photo_id", unique=True, postgresql_where=text("decision = 'approved'")),
-        Index("ix_match_decisions_decided", "decided_at", "product_id", "photo_id"),
+        Index(
+            "ix_match_decisions_people",
+            "decided_at",
+            "product_id",
+            "photo_id",
+            postgresql_where=text("origin = 'person'"),
+        ),
         Index("ix_match_decisions_user", "user_id", "decided_at"),
     )
 
@@ -140,7 +146,7 @@ class MatchingSettings(Base):
     __table_args__ = (
         CheckConstraint("id = 1", name="one_row"),
         CheckConstraint("ready_after BETWEEN 1 AND 1000", name="ready_after"),
-        CheckConstraint("precision_target BETWEEN 0.5 AND 0.9999", name="precision_target"),
+        CheckConstraint("precision_target BETWEEN 0.5 AND 0.9997", name="precision_target"),
         CheckConstraint("audit_share BETWEEN 0.01 AND 1", name="audit_share"),
     )
 

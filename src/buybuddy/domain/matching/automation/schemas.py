@@ -7,12 +7,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from buybuddy.domain.matching.automation.rules import Quality
 from buybuddy.domain.matching.automation.service import Preview
+from buybuddy.domain.matching.confidence.rules import HIGHEST_TARGET
 
 
 class AutomationPreviewIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    precision_target: float | None = Field(None, ge=0.5, le=0.9999, description="Else the one of the settings.")
+    precision_target: float | None = Field(None, ge=0.5, le=HIGHEST_TARGET, description="Else the one of the settings.")
 
 
 class AutomationPreview(BaseModel):

@@ -7,15 +7,32 @@ from typing import NamedTuple
 
 from sqlalchemy import Float, and_, func, or_, select, text
 from sqlalchemy import cast as sql_cast
-from sqlalchemy.dialects.postgresql import distinct_on, insert
+from sqlalchemy.dialects.postgresql import insert
 
-from buybuddy.domain.matching.confidence.rules import Curve, Decided
+from buybuddy.domain.matching.confidence.rules import LEARNED_FROM, Curve, Decided
 from buybuddy.domain.matching.tables import MatchAudit, MatchDecision, MatchingCalibration, MatchSuggestion
-from buybuddy.domain.photos.tables import Photo
 from buybuddy.infra.db import Session
 
-LEARNED_FROM = 20_000  # newest cards that were decided about
-LOOKED_THROUGH = 100_000  # decisions, to find so many that say something of this encoder
+LOOKED_THROUGH = 100_000  # decisions, to find LEARNED_FROM cards that say something of this encoder
+
+# What people have decided comes from an index of that alone: a million automatic approvals since then hide nothing.
+_NEWEST = text("""
+    WITH taught AS (
+        (SELECT d.* FROM match_decisions d WHERE d.origin = 'person' AND d.decision <> 'skipped'
+         ORDER BY d.decided_at DESC, d.product_id DESC, d.photo_id DESC LIMIT :looked_through)
+        UNION ALL
+        (SELECT d.* FROM match_audits a JOIN match_decisions d USING (product_id, photo_id)
+         WHERE a.is_right AND d.origin = 'automatic' AND d.decision = 'approved'
+         ORDER BY a.answered_at DESC LIMIT :learned_from)
+    ), cards AS (
+        SELECT DISTINCT ON (t.product_id, r.group_id) t.similarity, t.margin, t.tier <> 'similarity' AS has_barcode,
+            t.decision = 'approved' AS is_right, t.decided_at
+        FROM taught t JOIN real_images r ON r.id = t.photo_id
+        WHERE t.encoder_id = :encoder AND t.similarity IS NOT NULL
+        ORDER BY t.product_id, r.group_id, t.decision = 'approved', t.similarity DESC
+    )
+    SELECT similarity, margin, has_barcode, is_right FROM cards ORDER BY decided_at DESC LIMIT :learned_from
+""")
 
 
 class Calibration(NamedTuple):
@@ -36,7 +53,8 @@ async def find_curve(session: Session, encoder_id: uuid.UUID) -> Curve:
 async def find_calibration(session: Session, encoder_id: uuid.UUID, *, every: dt.timedelta) -> Calibration | None:
     """Return the curve that was learned and whether it is time to learn anew; None before the first time."""
     fitted_at = MatchingCalibration.fitted_at
-    has_decided = select(MatchDecision.photo_id).where(MatchDecision.decided_at > fitted_at).exists()
+    by_people = select(MatchDecision.photo_id).where(MatchDecision.origin == "person")
+    has_decided = by_people.where(MatchDecision.decided_at > fitted_at).exists()
     has_answered = select(MatchAudit.photo_id).where(MatchAudit.answered_at > fitted_at).exists()
     is_due = and_(fitted_at < func.clock_timestamp() - every, or_(has_decided, has_answered))
     statement = select(MatchingCalibration.curve, is_due).where(MatchingCalibration.encoder_id == encoder_id)
@@ -50,28 +68,9 @@ async def newest_decisions(session: Session, encoder_id: uuid.UUID) -> list[Deci
     Near-duplicates of one product are one observation, however many photos a card had: they were seen once. Where some
     were approved and others rejected it is a rejection, so that nothing looks surer than it was.
     """
-    newest = (
-        select(MatchDecision)
-        .where(MatchDecision.decision != "skipped", MatchDecision.origin != "import")
-        .order_by(MatchDecision.decided_at.desc(), MatchDecision.product_id.desc(), MatchDecision.photo_id.desc())
-        .limit(LOOKED_THROUGH)
-        .subquery()
-    )
-    audit = and_(MatchAudit.product_id == newest.c.product_id, MatchAudit.photo_id == newest.c.photo_id)
-    is_right = newest.c.decision == "approved"
-    cards = (
-        select(newest.c.similarity, newest.c.margin, newest.c.tier, is_right.label("is_right"), newest.c.decided_at)
-        .join(Photo, Photo.id == newest.c.photo_id)
-        .outerjoin(MatchAudit, audit)
-        .where(newest.c.encoder_id == encoder_id, newest.c.similarity.is_not(None))
-        .where(or_(newest.c.origin == "person", MatchAudit.is_right.is_(True)))
-        .ext(distinct_on(newest.c.product_id, Photo.group_id))
-        .order_by(newest.c.product_id, Photo.group_id, is_right, newest.c.similarity.desc())
-        .subquery()
-    )
-    statement = select(cards).order_by(cards.c.decided_at.desc()).limit(LEARNED_FROM)
-    rows = await session.execute(statement)
-    return [Decided(row.similarity, row.margin, row.tier != "similarity", row.is_right) for row in rows]
+    values = {"encoder": encoder_id, "looked_through": LOOKED_THROUGH, "learned_from": LEARNED_FROM}
+    rows = await session.execute(_NEWEST, values)
+    return [Decided(row.similarity, row.margin, row.has_barcode, row.is_right) for row in rows]
 
 
 async def keep_curve(session: Session, encoder_id: uuid.UUID, curve: Curve) -> None:

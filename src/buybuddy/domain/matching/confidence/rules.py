@@ -22,6 +22,8 @@ MIDDLE, UNIT = 0.7, 0.1  # of similarity: a step of UNIT is one in the sum
 WIDEST_MARGIN = 0.2
 # Intercept, similarity, margin, barcode: 0.30 at a similarity of 0.7, 0.85 at 0.9, 0.96 where a barcode agrees at 0.7.
 DEFAULT_WEIGHTS = (-0.85, 1.29, 1.0, 4.0)
+LEARNED_FROM = 20_000  # newest cards that were decided about
+HIGHEST_TARGET = 0.9997  # that automatic approval can be asked for: so many cards, all of them right, prove no more
 PRIOR_DECISIONS = 20
 LARGEST_SCORE = 30.0
 LEAST_FOR_BENDING = 200  # decisions; with fewer the straight score is the better guess

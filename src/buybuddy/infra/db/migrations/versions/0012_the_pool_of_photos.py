@@ -269,7 +269,7 @@ def upgrade() -> None:
         sa.CheckConstraint("audit_share BETWEEN 0.01 AND 1", name=op.f("ck_matching_settings_audit_share")),
         sa.CheckConstraint("id = 1", name=op.f("ck_matching_settings_one_row")),
         sa.CheckConstraint(
-            "precision_target BETWEEN 0.5 AND 0.9999", name=op.f("ck_matching_settings_precision_target")
+            "precision_target BETWEEN 0.5 AND 0.9997", name=op.f("ck_matching_settings_precision_target")
         ),
         sa.CheckConstraint("ready_after BETWEEN 1 AND 1000", name=op.f("ck_matching_settings_ready_after")),
         sa.ForeignKeyConstraint(
@@ -486,7 +486,12 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("product_id", "photo_id", name=op.f("pk_match_decisions")),
     )
-    op.create_index("ix_match_decisions_decided", "match_decisions", ["decided_at", "product_id", "photo_id"])
+    op.create_index(
+        "ix_match_decisions_people",
+        "match_decisions",
+        ["decided_at", "product_id", "photo_id"],
+        postgresql_where=sa.text("origin = 'person'"),
+    )
     op.create_index("ix_match_decisions_photo", "match_decisions", ["photo_id"])
     op.create_index("ix_match_decisions_user", "match_decisions", ["user_id", "decided_at"])
     op.create_index(
