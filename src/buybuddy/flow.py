@@ -19,7 +19,6 @@ from buybuddy.domain.matching.automation import service as automation
 from buybuddy.domain.matching.automation.watching import watch
 from buybuddy.domain.matching.confidence import service as confidence
 from buybuddy.domain.matching.evaluations import service as evaluations
-from buybuddy.domain.matching.queue import service as matching_queue
 from buybuddy.domain.matching.suggestions import service as suggestions
 from buybuddy.domain.photos.imports.service import HaveRead
 from buybuddy.domain.photos.readings import service as readings
@@ -160,11 +159,6 @@ async def follow_matching(session: Session, board: JobBoard) -> None:
     await suggestions.follow_serving(session, board)
     await confidence.learn(session)
     await watch(session)
-
-
-async def count_matching_queue(session: Session) -> bool:
-    """Count products of the queue anew; called by the sweep until there are none left."""
-    return await matching_queue.count_changes(session)
 
 
 async def forget_old_work(session: Session) -> None:

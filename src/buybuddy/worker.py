@@ -12,12 +12,12 @@ from buybuddy.domain.activity import repository as activity
 from buybuddy.domain.jobs.board import JobBoard
 from buybuddy.domain.jobs.runner import JobRunner
 from buybuddy.domain.jobs.trash_collector import TrashCollector
+from buybuddy.domain.matching.queue.counting import QueueCounter
 from buybuddy.errors import Unavailable
 from buybuddy.flow import (
     build_apply_result,
     build_batch_steps,
     build_board,
-    count_matching_queue,
     follow_matching,
     forget_old_work,
 )
@@ -75,6 +75,7 @@ async def sweep_forever(
     db: Database, board: JobBoard, runner: JobRunner, *, interval_s: float = SWEEP_INTERVAL_S
 ) -> None:
     """Do again and again what nobody asks for; a fault of one sweep ends neither the next one nor the worker."""
+    counter = QueueCounter(db)
     while True:
         try:
             await runner.sweep()
@@ -82,7 +83,7 @@ async def sweep_forever(
                 await activity.forget_old_events(session)
                 await fold_tallies(session)
                 await forget_old_work(session)
-            await _sweep_matching(db, board)
+            await _sweep_matching(db, board, counter)
         except Unavailable as error:
             log.warning("sweep.skipped", detail=error.detail)
         except Exception as error:
@@ -90,14 +91,13 @@ async def sweep_forever(
         await asyncio.sleep(interval_s)
 
 
-async def _sweep_matching(db: Database, board: JobBoard) -> None:
+async def _sweep_matching(db: Database, board: JobBoard, counter: QueueCounter) -> None:
     async with db.transaction() as session:
         await follow_matching(session, board)
     ends_at_s = asyncio.get_running_loop().time() + COUNTING_S
     while asyncio.get_running_loop().time() < ends_at_s:
-        async with db.transaction() as session:
-            if not await count_matching_queue(session):
-                return
+        if not await counter.count():
+            return
 
 
 def main() -> None:

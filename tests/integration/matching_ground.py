@@ -8,11 +8,12 @@ import numpy as np
 import numpy.typing as npt
 
 from buybuddy.domain.jobs.runner import JobRunner
+from buybuddy.domain.matching.queue.counting import QueueCounter
 from buybuddy.domain.matching.suggestions import service as suggestions
 from buybuddy.domain.products.tables import ProductImage
 from buybuddy.domain.vectors import repository as vectors_repository
 from buybuddy.domain.vectors.tables import Encoder
-from buybuddy.flow import count_matching_queue, follow_matching
+from buybuddy.flow import follow_matching
 from buybuddy.infra.db import Actor, Session, new_id
 from buybuddy.stages.specs import EncoderIdentity
 from tests.integration.conftest import Jobs
@@ -111,10 +112,9 @@ class Ground:
         """Do what the worker's sweep does, until nothing is left."""
         async with self.jobs.db.transaction() as session:
             await follow_matching(session, self.jobs.board)
-        more = True
-        while more:
-            async with self.jobs.db.transaction() as session:
-                more = await count_matching_queue(session)
+        counter = QueueCounter(self.jobs.db)
+        while await counter.count():
+            pass
 
     async def decide(
         self,

@@ -183,7 +183,7 @@ async def test_confidence_follows_people_and_the_queue_with_it(ground: Ground, r
     before = (await queued(ground))[0].expected_matches
     holder = await add_holder(ground.jobs.db)
     await ground.decide(Actor(holder.user_id, holder.username), "rejected", 150, 0.8)
-    await ground.jobs.sql("UPDATE matching_calibrations SET fitted_at = fitted_at - interval '1 day'")
+    await ground.jobs.sql("UPDATE matching_calibrations SET looked_at = looked_at - interval '1 day'")
     after = (await queued(ground))[0].expected_matches
     assert after < before / 3
     async with ground.jobs.db.transaction() as session:

@@ -76,7 +76,10 @@ class MatchingQueueRow(Base):
     """
 
     __tablename__ = "matching_queue"
-    __table_args__ = (Index("ix_matching_queue_gain", "status", "expected_matches", "product_id"),)
+    __table_args__ = (
+        Index("ix_matching_queue_gain", "status", "expected_matches", "product_id"),
+        Index("ix_matching_queue_counted", "counted_at", postgresql_where=text("expected_matches > 0")),
+    )
 
     product_id: Mapped[uuid.UUID] = mapped_column(ForeignKey(Product.id, ondelete="CASCADE"), primary_key=True)
     status: Mapped[str]
@@ -101,6 +104,8 @@ class MatchingCalibration(Base):
     Columns:
         curve: confidence/rules.py has its fields.
         n_decisions: that it was fitted to.
+        fitted_at: rows of the queue that were counted before are to be counted anew.
+        looked_at: when it was last seen to be still right.
     """
 
     __tablename__ = "matching_calibrations"
@@ -109,6 +114,7 @@ class MatchingCalibration(Base):
     curve: Mapped[dict[str, object]] = mapped_column(JSONB)
     n_decisions: Mapped[int]
     fitted_at: Mapped[dt.datetime] = mapped_column(server_default=func.clock_timestamp())
+    looked_at: Mapped[dt.datetime] = mapped_column(server_default=func.clock_timestamp())
 
 
 class MatchAudit(Base):

@@ -14,6 +14,7 @@ from buybuddy.domain.matching.tables import MatchAudit, MatchDecision, MatchingC
 from buybuddy.infra.db import Session
 
 LOOKED_THROUGH = 100_000  # decisions, to find LEARNED_FROM cards that say something of this encoder
+_TRY_KEEPING_STILL = text("SELECT pg_try_advisory_xact_lock(hashtextextended('matching queue', 0))")
 
 # What people have decided comes from an index of that alone: a million automatic approvals since then hide nothing.
 _NEWEST = text("""
@@ -50,13 +51,22 @@ async def find_curve(session: Session, encoder_id: uuid.UUID) -> Curve:
     return Curve.model_validate(row) if row is not None else Curve()
 
 
+async def try_keeping_still(session: Session) -> bool:
+    """Return whether nobody counts the queue, nor begins to, until this transaction ends.
+
+    One process counts or learns at a time; the others go on with something else. So no row is counted by an old curve
+    and looks newer than the new one.
+    """
+    return bool(await session.scalar(_TRY_KEEPING_STILL))
+
+
 async def find_calibration(session: Session, encoder_id: uuid.UUID, *, every: dt.timedelta) -> Calibration | None:
     """Return the curve that was learned and whether it is time to learn anew; None before the first time."""
-    fitted_at = MatchingCalibration.fitted_at
+    looked_at = MatchingCalibration.looked_at
     by_people = select(MatchDecision.photo_id).where(MatchDecision.origin == "person")
-    has_decided = by_people.where(MatchDecision.decided_at > fitted_at).exists()
-    has_answered = select(MatchAudit.photo_id).where(MatchAudit.answered_at > fitted_at).exists()
-    is_due = and_(fitted_at < func.clock_timestamp() - every, or_(has_decided, has_answered))
+    has_decided = by_people.where(MatchDecision.decided_at > looked_at).exists()
+    has_answered = select(MatchAudit.photo_id).where(MatchAudit.answered_at > looked_at).exists()
+    is_due = and_(looked_at < func.clock_timestamp() - every, or_(has_decided, has_answered))
     statement = select(MatchingCalibration.curve, is_due).where(MatchingCalibration.encoder_id == encoder_id)
     row = (await session.execute(statement)).one_or_none()
     return None if row is None else Calibration(Curve.model_validate(row[0]), bool(row[1]))
@@ -74,18 +84,13 @@ async def newest_decisions(session: Session, encoder_id: uuid.UUID) -> list[Deci
 
 
 async def keep_curve(session: Session, encoder_id: uuid.UUID, curve: Curve) -> None:
-    """Have a curve serve, and every product that has candidates counted anew by it."""
+    """Have a curve serve; what was counted by older ones is counted anew when there is time (queue/service.py)."""
     values = {"curve": curve.model_dump(mode="json"), "n_decisions": curve.n_decisions}
     statement = insert(MatchingCalibration).values(encoder_id=encoder_id, **values)
+    now = func.clock_timestamp()
     await session.execute(
         statement.on_conflict_do_update(
-            index_elements=["encoder_id"], set_={**values, "fitted_at": func.clock_timestamp()}
-        )
-    )
-    await session.execute(
-        text(
-            "INSERT INTO matching_changes (product_id)"
-            " SELECT product_id FROM matching_queue WHERE expected_matches > 0 ORDER BY expected_matches DESC"
+            index_elements=["encoder_id"], set_={**values, "fitted_at": now, "looked_at": now}
         )
     )
 
@@ -93,7 +98,7 @@ async def keep_curve(session: Session, encoder_id: uuid.UUID, curve: Curve) -> N
 async def note_looked_at(session: Session, encoder_id: uuid.UUID) -> None:
     """Note that the curve was looked at and is still right."""
     await session.execute(
-        text("UPDATE matching_calibrations SET fitted_at = clock_timestamp() WHERE encoder_id = :encoder"),
+        text("UPDATE matching_calibrations SET looked_at = clock_timestamp() WHERE encoder_id = :encoder"),
         {"encoder": encoder_id},
     )
 

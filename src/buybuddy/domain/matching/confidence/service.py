@@ -27,6 +27,8 @@ async def learn(session: Session) -> bool:
     known = await repository.find_calibration(session, encoder.id, every=LEARNS_EVERY)
     if known is not None and not known.is_due:
         return False
+    if not await repository.try_keeping_still(session):
+        return False  # the next sweep learns
     decisions = await repository.newest_decisions(session, encoder.id)
     curve = await asyncio.to_thread(fit_curve, decisions)
     if known is not None and not _is_news(known.curve, curve):

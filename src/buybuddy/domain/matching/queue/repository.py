@@ -3,12 +3,19 @@
 import uuid
 from collections.abc import Sequence
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 
 from buybuddy.domain.accounts.tables import User
 from buybuddy.domain.matching.confidence.rules import Curve
 from buybuddy.domain.matching.queue.rules import Moment
-from buybuddy.domain.matching.queue.sql import COUNT_ANEW, TAKE_CHANGES, TRY_COUNTING, curve_values
+from buybuddy.domain.matching.queue.sql import (
+    COUNT_ANEW,
+    OUTDATED,
+    POSTPONE_CHANGE,
+    POSTPONE_OUTDATED,
+    TAKE_CHANGES,
+    curve_values,
+)
 from buybuddy.domain.matching.tables import MatchDecision, MatchingQueueRow
 from buybuddy.domain.products.lists import repository as lists_repository
 from buybuddy.domain.products.lists.filters import ProductFilters
@@ -21,11 +28,26 @@ BY_GAIN = Order("gain", (MatchingQueueRow.expected_matches, MatchingQueueRow.pro
 PACE_OF = 3_000  # newest decisions
 
 
-async def take_changes(session: Session, limit: int) -> list[uuid.UUID] | None:
-    """Return products whose rows are to be counted anew, and forget that they are; None while another counts."""
-    if not await session.scalar(TRY_COUNTING):
-        return None
+async def limit_patience(session: Session, seconds: float) -> None:
+    """Have each statement of this transaction given up after so long."""
+    milliseconds = str(round(seconds * 1000))
+    await session.execute(text("SELECT set_config('statement_timeout', :ms, true)"), {"ms": milliseconds})
+
+
+async def take_changes(session: Session, limit: int) -> list[uuid.UUID]:
+    """Return products whose rows are to be counted anew, and forget that they are."""
     return list(await session.scalars(TAKE_CHANGES, {"limit": limit}))
+
+
+async def outdated_products(session: Session, encoder_id: uuid.UUID, limit: int) -> list[uuid.UUID]:
+    """Return products whose rows were counted before the encoder's curve was learned, the oldest first."""
+    return list(await session.scalars(OUTDATED, {"encoder": encoder_id, "limit": limit}))
+
+
+async def postpone_first(session: Session) -> uuid.UUID | None:
+    """Have the product that would be counted next counted after the others; one only outdated is left as it is."""
+    product_id: uuid.UUID | None = await session.scalar(POSTPONE_CHANGE)
+    return product_id if product_id is not None else await session.scalar(POSTPONE_OUTDATED)
 
 
 async def count_anew(

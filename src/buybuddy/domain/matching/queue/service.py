@@ -1,17 +1,11 @@
-"""Keeping the queue counted, and saying how much is left."""
+"""Saying how much is left, who has done what, and how fast."""
 
 import uuid
 from dataclasses import dataclass
 
-from buybuddy.domain.matching.confidence import repository as confidence_repository
-from buybuddy.domain.matching.confidence.rules import Curve
 from buybuddy.domain.matching.queue import repository
 from buybuddy.domain.matching.queue.rules import Pace, hours_left, measure_pace
-from buybuddy.domain.matching.rules import DEFAULT_THRESHOLD
-from buybuddy.domain.vectors import repository as vectors_repository
 from buybuddy.infra.db import Session
-
-COUNTED_AT_ONCE = 1_000  # changes
 
 
 @dataclass(frozen=True)
@@ -37,21 +31,6 @@ class Progress:
     people: list[PersonCount]
     pace: Pace
     hours_left: float | None
-
-
-async def count_changes(session: Session) -> bool:
-    """Count products anew whose suggestions, decisions or status have changed; called by the worker's sweep.
-
-    Returns: whether there is likely more to count.
-    """
-    changed = await repository.take_changes(session, COUNTED_AT_ONCE)
-    if not changed:
-        return False
-    encoder = await vectors_repository.find_serving(session)
-    curve = await confidence_repository.find_curve(session, encoder.id) if encoder is not None else Curve()
-    product_ids = sorted(set(changed))
-    await repository.count_anew(session, product_ids, encoder.id if encoder else None, curve, DEFAULT_THRESHOLD)
-    return len(changed) == COUNTED_AT_ONCE
 
 
 async def measure_progress(session: Session) -> Progress:

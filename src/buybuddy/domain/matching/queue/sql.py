@@ -72,8 +72,23 @@ TAKE_CHANGES = text("""
     DELETE FROM matching_changes WHERE id IN (SELECT id FROM matching_changes ORDER BY id LIMIT :limit)
     RETURNING product_id
 """)
-# One process at a time counts; the others go on with something else.
-TRY_COUNTING = text("SELECT pg_try_advisory_xact_lock(hashtextextended('matching queue', 0))")
+# Rows that were counted by an older curve than the encoder's; without pairs to be sure of, a row says what it said.
+OUTDATED = text("""
+    SELECT q.product_id FROM matching_queue q WHERE q.expected_matches > 0
+    AND q.counted_at < (SELECT c.fitted_at FROM matching_calibrations c WHERE c.encoder_id = :encoder)
+    ORDER BY q.counted_at LIMIT :limit
+""")
+POSTPONE_CHANGE = text("""
+    WITH first AS (
+        DELETE FROM matching_changes WHERE id = (SELECT min(id) FROM matching_changes) RETURNING product_id
+    )
+    INSERT INTO matching_changes (product_id) SELECT product_id FROM first RETURNING product_id
+""")
+POSTPONE_OUTDATED = text("""
+    UPDATE matching_queue SET counted_at = clock_timestamp() WHERE product_id = (
+        SELECT product_id FROM matching_queue WHERE expected_matches > 0 ORDER BY counted_at LIMIT 1
+    ) RETURNING product_id
+""")
 
 
 def curve_values(curve: Curve) -> dict[str, object]:

@@ -314,6 +314,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("product_id", name=op.f("pk_matching_queue")),
     )
     op.create_index("ix_matching_queue_gain", "matching_queue", ["status", "expected_matches", "product_id"])
+    op.create_index(
+        "ix_matching_queue_counted", "matching_queue", ["counted_at"], postgresql_where=sa.text("expected_matches > 0")
+    )
     op.create_table(
         "matching_changes",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
@@ -326,6 +329,7 @@ def upgrade() -> None:
         sa.Column("curve", postgresql.JSONB(), nullable=False),
         sa.Column("n_decisions", sa.Integer(), nullable=False),
         sa.Column("fitted_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
+        sa.Column("looked_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
         sa.ForeignKeyConstraint(
             ["encoder_id"], ["encoders.id"], name=op.f("fk_matching_calibrations_encoder_id"), ondelete="CASCADE"
         ),
