@@ -14,6 +14,8 @@ from buybuddy.domain.matching.confidence import service as confidence
 from buybuddy.domain.matching.confidence.rules import Curve
 from buybuddy.domain.matching.queue import repository, service
 from buybuddy.domain.matching.suggestions import service as suggestions
+from buybuddy.domain.matching.suggestions.repository import Pair, write_pairs
+from buybuddy.domain.matching.suggestions.sql import KEPT_PER_PHOTO
 from buybuddy.domain.matching.tables import MatchingQueueRow, MatchSuggestion
 from buybuddy.domain.photos.tables import Photo
 from buybuddy.domain.vectors import repository as vectors_repository
@@ -82,6 +84,19 @@ async def test_photos_get_their_five_nearest_products_and_products_their_photos(
     found = await suggested(ground)
     assert found[photos[0], late] == pytest.approx(0.8, abs=1e-3)
     assert (photos[1], late) not in found  # it is not like it at all
+
+
+async def test_of_the_products_that_find_a_photo_the_best_are_kept(ground: Ground) -> None:
+    photo = await ground.photo(await ground.product())
+    products = [await ground.product() for _ in range(KEPT_PER_PHOTO + 10)]
+    order = [*range(10, len(products)), *range(10)]  # the best ones are written last
+    for start in range(0, len(order), 4):
+        pairs = [Pair(photo, products[place], 0.9 - place / 100) for place in order[start : start + 4]]
+        async with ground.jobs.db.transaction() as session:
+            await write_pairs(session, ground.encoder_id, pairs, [], [pair.product_id for pair in pairs])
+    assert {product for _, product in await suggested(ground)} == set(products[:KEPT_PER_PHOTO])
+    rows = {row.product_id: row.n_candidates for row in await queued(ground)}
+    assert [rows[product] for product in products] == [1] * KEPT_PER_PHOTO + [0] * 10
 
 
 async def test_another_encoder_replaces_what_the_first_found(ground: Ground, runner: JobRunner) -> None:

@@ -11,6 +11,7 @@ from buybuddy.domain.matching.suggestions.sql import (
     FORGET_OTHERS,
     HOLD_PHOTOS,
     HOLD_PRODUCTS,
+    KEEP_BEST,
     WRITE,
     near_products_of,
 )
@@ -45,7 +46,10 @@ async def write_pairs(
     photo_ids: Sequence[uuid.UUID],
     product_ids: Sequence[uuid.UUID],
 ) -> int:
-    """Write pairs, but those of which one is gone, and forget what other encoders say of these photos and products."""
+    """Write pairs, but those of which one is gone, and forget what other encoders say of these photos and products.
+
+    Of each photo the best KEPT_PER_PHOTO are kept.
+    """
     held_products = set(await session.scalars(HOLD_PRODUCTS, {"product_ids": [pair.product_id for pair in pairs]}))
     held_photos = set(await session.scalars(HOLD_PHOTOS, {"photo_ids": [pair.photo_id for pair in pairs]}))
     rows = [
@@ -56,6 +60,7 @@ async def write_pairs(
     others = {"encoder": encoder_id, "photo_ids": list(photo_ids), "product_ids": list(product_ids)}
     await session.execute(FORGET_OTHERS, others)
     await session.execute(WRITE, {"encoder": encoder_id, "rows": json.dumps(rows)})
+    await session.execute(KEEP_BEST, {"encoder": encoder_id, "photo_ids": list(held_photos)})
     return len(rows)
 
 

@@ -1,6 +1,7 @@
 """Finding, in the background, what new photos may show and which photos may show a new product.
 
-For each photo its 5 nearest products are kept, for each product the open photos that are similar to it, 200 at most.
+For each photo its 5 nearest products are kept, for each product the open photos that are similar to it, 200 at most;
+of the products that a photo gets both ways, the best 20.
 Only the serving encoder's are kept: when another one serves, everything is found anew, batch by batch.
 """
 

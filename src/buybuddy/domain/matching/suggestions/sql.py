@@ -6,6 +6,7 @@ from functools import lru_cache
 from sqlalchemy import TextClause, text
 
 PER_PHOTO = 5  # products
+KEPT_PER_PHOTO = 20  # products, those that found the photo by themselves among them
 IMAGES_PER_PHOTO = 48  # that the graph is asked for: several may be of one product
 
 
@@ -50,4 +51,17 @@ WRITE = text("""
 FORGET_OTHERS = text("""
     DELETE FROM match_suggestions WHERE encoder_id <> :encoder
     AND (photo_id = ANY (CAST(:photo_ids AS uuid[])) OR product_id = ANY (CAST(:product_ids AS uuid[])))
+""")
+# How much a photo prefers a product is counted over all of its pairs, so that there must not be hundreds. What somebody
+# else is writing at this moment is left to them: two who removed each other's would wait for each other.
+KEEP_BEST = text(f"""
+    WITH ranked AS MATERIALIZED (
+        SELECT photo_id, product_id,
+            row_number() OVER (PARTITION BY photo_id ORDER BY similarity DESC, product_id) AS place
+        FROM match_suggestions WHERE encoder_id = :encoder AND photo_id = ANY (CAST(:photo_ids AS uuid[]))
+    ), surplus AS MATERIALIZED (
+        SELECT s.photo_id, s.product_id FROM ranked r JOIN match_suggestions s USING (photo_id, product_id)
+        WHERE r.place > {KEPT_PER_PHOTO} FOR UPDATE OF s SKIP LOCKED
+    )
+    DELETE FROM match_suggestions s USING surplus u WHERE s.photo_id = u.photo_id AND s.product_id = u.product_id
 """)
