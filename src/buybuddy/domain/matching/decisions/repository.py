@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import Select, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from buybuddy.domain.matching.tables import MatchDecision, MatchingSettings, MatchSuggestion
@@ -27,11 +27,18 @@ async def read_settings(session: Session) -> MatchingSettings:
 
 async def lock_with_groups(session: Session, photo_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, Photo]:
     """Lock photos and the open ones of their groups, in the order of their ids, and return them."""
-    groups = select(Photo.group_id).where(Photo.id.in_(photo_ids))
-    open_members = Photo.group_id.in_(groups) & (Photo.status == "unassigned")
-    statement = select(Photo).where(Photo.id.in_(photo_ids) | open_members).order_by(Photo.id).with_for_update()
-    rows = await session.scalars(statement.execution_options(populate_existing=True))
+    rows = await session.scalars(with_groups(photo_ids).execution_options(populate_existing=True))
     return {photo.id: photo for photo in rows}
+
+
+def with_groups(photo_ids: Collection[uuid.UUID]) -> Select[Photo]:
+    """Build the statement that locks photos and the open ones of their groups.
+
+    The groups are an array that is read first: with a subquery in the OR each decision looks at every open photo.
+    """
+    groups = select(Photo.group_id).where(Photo.id.in_(photo_ids)).scalar_subquery()
+    open_members = (Photo.group_id == func.any(func.array(groups))) & (Photo.status == "unassigned")
+    return select(Photo).where(Photo.id.in_(photo_ids) | open_members).order_by(Photo.id).with_for_update()
 
 
 async def lock_photos(session: Session, photo_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, Photo]:
