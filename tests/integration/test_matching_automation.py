@@ -63,8 +63,14 @@ async def test_only_what_is_sure_free_and_undecided_is_approved(ground: Ground, 
     torn = await ground.photo(product, 0.69, second=(rival, 0.72))
     rejected = await ground.photo(product, 0.97)
     other_code = await ground.photo(product, 0.97, barcode="4000000000024")
+    own_code = await ground.photo(product, 0.97, barcode="04000000000017")
+    both_codes = await ground.photo(product, 0.97, barcode="4000000000017")
+    await ground.jobs.sql(
+        "UPDATE real_images SET barcodes_seen = '{4000000000017,4000000000024}' WHERE id = :id", id=both_codes
+    )
     held = await ground.photo(locked, 0.97)
-    await ground.suggest(runner, [*sure, unsure, torn, rejected, other_code, held])
+    await ground.suggest(runner, [*sure, unsure, torn, rejected, other_code, own_code, both_codes, held])
+    sure.append(own_code)
     await ground.jobs.sql(
         "INSERT INTO match_decisions (product_id, photo_id, decision, tier, user_name)"
         " VALUES (:product, :photo, 'rejected', 'similarity', 'somebody')",
@@ -74,7 +80,7 @@ async def test_only_what_is_sure_free_and_undecided_is_approved(ground: Ground, 
     await ground.count()
     assert await approved(ground) == set()  # it is off
     found = await look_ahead(ground)
-    assert (found.n_pairs, found.is_whole) == (4, True)
+    assert (found.n_pairs, found.is_whole) == (5, True)
     assert found.basis.cutoff is not None
     assert found.basis.cutoff.lower > 0.99
 
@@ -85,7 +91,7 @@ async def test_only_what_is_sure_free_and_undecided_is_approved(ground: Ground, 
     await ground.work(runner)
     assert await approved(ground) == set(sure)
     assert await ground.jobs.sql("SELECT status FROM products WHERE id = :id", id=product) == ["ready"]
-    assert len(await ground.jobs.sql("SELECT photo_id FROM match_audits")) == 3
+    assert len(await ground.jobs.sql("SELECT photo_id FROM match_audits")) == 4
     async with ground.jobs.db.transaction() as session:
         await lock_service.release(session, "matching", locked, holder)
     late = await ground.photo(locked, 0.97)

@@ -21,12 +21,12 @@ JUDGED_BY = 1_000  # newest cards that people were asked about
 LOOKED_THROUGH = 10_000  # answers, to find so many cards: each near-duplicate may have one
 STATUSES = ("needs_matching", "ready")  # of products that photos are approved for
 
-# Open pairs that nobody has decided about, where the product is the photo's first, and no other barcode is in it. One
-# whose automatic approval was taken back is for people alone: its audit says that it was wrong (migration 0012).
+# Open pairs that nobody has decided about, where the product is the photo's first and has every barcode of the photo.
+# One whose automatic approval was taken back is for people alone: its audit says it was wrong (migration 0012).
 _SURE_PAIRS = text(f"""
     WITH asked AS MATERIALIZED ({ASKED})
     SELECT product_id, photo_id FROM (SELECT pairs.*, {SCORE} AS score FROM ({OPEN_PAIRS}) pairs) scored
-    WHERE score >= :least AND (margin IS NULL OR margin > 0) AND (has_barcode OR NOT has_any_barcode)
+    WHERE score >= :least AND (margin IS NULL OR margin > 0) AND NOT has_other_barcode
         AND NOT EXISTS (
             SELECT FROM match_audits a
             WHERE a.product_id = scored.product_id AND a.photo_id = scored.photo_id AND NOT a.is_right

@@ -5,12 +5,13 @@ from sqlalchemy import text
 from buybuddy.domain.matching.confidence.rules import LARGEST_SCORE, MIDDLE, UNIT, WIDEST_MARGIN, Curve
 
 # Open pairs that nobody has decided about. Needs asked (id, codes) and the parameter encoder; gives product_id,
-# photo_id, group_id, similarity, margin, has_barcode and has_any_barcode.
+# photo_id, group_id, similarity, margin, has_barcode, and has_other_barcode for one that is not the product's.
 OPEN_PAIRS = """
     SELECT a.id AS product_id, s.photo_id, r.group_id, s.similarity, s.similarity - other.best AS margin,
         coalesce(ltrim(r.barcode, '0') = ANY (a.codes), false)
             OR EXISTS (SELECT FROM unnest(r.barcodes_seen) c WHERE ltrim(c, '0') = ANY (a.codes)) AS has_barcode,
-        r.barcode IS NOT NULL OR r.barcodes_seen <> '{}' AS has_any_barcode
+        (r.barcode IS NOT NULL AND ltrim(r.barcode, '0') <> ALL (a.codes))
+            OR EXISTS (SELECT FROM unnest(r.barcodes_seen) c WHERE ltrim(c, '0') <> ALL (a.codes)) AS has_other_barcode
     FROM asked a
     JOIN match_suggestions s ON s.product_id = a.id AND s.encoder_id = CAST(:encoder AS uuid)
     JOIN real_images r ON r.id = s.photo_id AND r.status = 'unassigned'
