@@ -119,7 +119,7 @@ def build_apply_result(board: JobBoard, storage: ObjectStorage) -> Callable[[Ses
         elif isinstance(result, BatchResult) and job.config["stage"] == "gather_vectors":
             await evaluations.rank(session, board, storage, job)
         elif isinstance(result, BatchResult) and job.config["stage"] == "suggest_matches":
-            await automation.begin(session, board, job.id)
+            await automation.wish(session)
         elif isinstance(result, BatchResult):
             return  # each batch has written its own part
         else:
@@ -157,8 +157,14 @@ async def follow_augmentation(session: Session, board: JobBoard) -> None:
 async def follow_matching(session: Session, board: JobBoard) -> None:
     """Learn from what people have decided, and find pairs anew when another encoder serves; called by the sweep."""
     await suggestions.follow_serving(session, board)
-    await confidence.learn(session)
+    if await confidence.learn(session):
+        await automation.wish(session)
     await watch(session)
+
+
+async def begin_approving(session: Session, board: JobBoard) -> None:
+    """Begin automatic approval where it may find something by now; called by the sweep when the queue is counted."""
+    await automation.begin(session, board)
 
 
 async def forget_old_work(session: Session) -> None:

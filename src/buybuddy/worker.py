@@ -15,6 +15,7 @@ from buybuddy.domain.jobs.trash_collector import TrashCollector
 from buybuddy.domain.matching.queue.counting import QueueCounter
 from buybuddy.errors import Unavailable
 from buybuddy.flow import (
+    begin_approving,
     build_apply_result,
     build_batch_steps,
     build_board,
@@ -97,7 +98,9 @@ async def _sweep_matching(db: Database, board: JobBoard, counter: QueueCounter) 
     ends_at_s = asyncio.get_running_loop().time() + COUNTING_S
     while asyncio.get_running_loop().time() < ends_at_s:
         if not await counter.count():
-            return
+            break
+    async with db.transaction() as session:
+        await begin_approving(session, board)
 
 
 def main() -> None:

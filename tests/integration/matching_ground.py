@@ -13,7 +13,7 @@ from buybuddy.domain.matching.suggestions import service as suggestions
 from buybuddy.domain.products.tables import ProductImage
 from buybuddy.domain.vectors import repository as vectors_repository
 from buybuddy.domain.vectors.tables import Encoder
-from buybuddy.flow import follow_matching
+from buybuddy.flow import begin_approving, follow_matching
 from buybuddy.infra.db import Actor, Session, new_id
 from buybuddy.stages.specs import EncoderIdentity
 from tests.integration.conftest import Jobs
@@ -23,7 +23,7 @@ DIM = 24
 FloatArray = npt.NDArray[np.float32]
 EMPTIED = (
     "products, real_images, encoders, match_decisions, match_suggestions, matching_queue, matching_changes,"
-    " matching_calibrations, match_audits, tallies"
+    " matching_calibrations, match_audits, approval_wishes, tallies"
 )
 
 
@@ -115,6 +115,8 @@ class Ground:
         counter = QueueCounter(self.jobs.db)
         while await counter.count():
             pass
+        async with self.jobs.db.transaction() as session:
+            await begin_approving(session, self.jobs.board)
 
     async def decide(
         self,

@@ -9,6 +9,7 @@ from sqlalchemy import text
 
 from buybuddy.domain.collaboration.locks import service as lock_service
 from buybuddy.domain.collaboration.locks.repository import Acquired
+from buybuddy.domain.jobs import service as jobs_service
 from buybuddy.domain.jobs.runner import JobRunner
 from buybuddy.domain.matching.automation import audits, repository, service
 from buybuddy.domain.matching.automation.rules import Quality, must_stop
@@ -18,6 +19,7 @@ from buybuddy.domain.products.images.service import remove_image
 from buybuddy.errors import Conflict, ResourceLocked
 from buybuddy.infra.db import Actor
 from buybuddy.infra.db.pages import Window
+from buybuddy.stages.specs import BatchResult
 from tests.integration.conftest import Jobs
 from tests.integration.matching_ground import Ground, lay_ground
 from tests.integration.test_locks import add_holder
@@ -97,8 +99,6 @@ async def test_only_what_is_sure_free_and_undecided_is_approved(ground: Ground, 
     late = await ground.photo(locked, 0.97)
     await ground.suggest(runner, [late])
     await ground.count()
-    async with ground.jobs.db.transaction() as session:
-        await service.begin(session, ground.jobs.board)
     await ground.work(runner)
     assert {held, late} <= await approved(ground)
 
@@ -112,6 +112,65 @@ async def test_nothing_is_approved_by_few_decisions_or_when_it_is_off(ground: Gr
     assert await approved(ground) == set()
     found = await look_ahead(ground)
     assert (found.n_pairs, found.n_needed, found.basis.cutoff) == (0, 5406, None)
+
+
+UNFINISHED = "SELECT id FROM jobs WHERE config->>'stage' = 'approve_matches' AND status IN ('queued','processing')"
+
+
+async def unfinished(ground: Ground) -> list[uuid.UUID]:
+    return [uuid.UUID(str(job_id)) for job_id in await ground.jobs.sql(UNFINISHED)]
+
+
+async def test_suggestions_are_approved_once_they_are_counted(ground: Ground, runner: JobRunner) -> None:
+    product = await ground.product()
+    await switch(ground, is_automatic=True)
+    await ground.work(runner)
+    photo = await ground.photo(product, 0.97)
+    await ground.suggest(runner, [photo])
+    await ground.work(runner)
+    assert await unfinished(ground) == []
+    await ground.count()
+    await ground.work(runner)
+    assert await approved(ground) == {photo}
+    await ground.count()
+    assert await unfinished(ground) == []  # nothing new was found since
+
+
+async def test_suggestions_that_come_while_approvals_are_made_are_not_forgotten(
+    ground: Ground, runner: JobRunner
+) -> None:
+    product = await ground.product()
+    await switch(ground, is_automatic=True)
+    await ground.count()
+    at_work = (await unfinished(ground))[0]
+    job = await ground.jobs.start(await ground.jobs.look(at_work))
+    photo = await ground.photo(product, 0.97)
+    await ground.suggest(runner, [photo])
+    await ground.count()
+    assert await unfinished(ground) == [at_work]
+    async with ground.jobs.db.transaction() as session:
+        result = BatchResult(n_done=0, n_failed=0)
+        await jobs_service.complete(session, ground.jobs.board, job.id, job.attempt, result, 1.0)
+    await ground.count()
+    await ground.work(runner)
+    assert await approved(ground) == {photo}
+
+
+async def test_approvals_begin_when_people_have_decided_enough(ground: Ground, runner: JobRunner) -> None:
+    await ground.jobs.sql("DELETE FROM match_decisions WHERE similarity > 0.9")
+    await ground.jobs.sql("DELETE FROM matching_calibrations")
+    product, _rival = await ground.product(), await ground.product()
+    photo = await ground.photo(product, 0.97)
+    await ground.suggest(runner, [photo])
+    await ground.count()
+    await switch(ground, is_automatic=True)
+    assert await unfinished(ground) == []
+    holder = await add_holder(ground.jobs.db)
+    await ground.decide(Actor(holder.user_id, holder.username), "approved", 750, 0.94, margin=0.2)
+    await ground.jobs.sql("UPDATE matching_calibrations SET looked_at = looked_at - interval '1 day'")
+    await ground.count()
+    await ground.work(runner)
+    assert await approved(ground) == {photo}
 
 
 async def ask(ground: Ground, product: uuid.UUID, photo: uuid.UUID, actor: Actor, *, is_right: bool) -> Quality:
@@ -218,7 +277,8 @@ async def test_an_approval_that_a_person_takes_back_was_wrong_and_does_not_come_
     await ground.count()
     assert (await look_ahead(ground)).n_pairs == 0
     async with ground.jobs.db.transaction() as session:
-        await service.begin(session, ground.jobs.board)
+        await service.wish(session)
+    await ground.count()
     await ground.work(runner)
     assert await approved(ground) == set(photos[1:])
     # A person may still approve it, and their own approval is theirs to take back.

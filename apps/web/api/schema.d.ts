@@ -1503,7 +1503,7 @@ export interface paths {
         head?: never;
         /**
          * Edit matching settings
-         * @description Change how matching works; automatic approval that is switched on begins at once.
+         * @description Change how matching works; automatic approval that is switched on begins within seconds.
          */
         patch: operations["editMatchingSettings"];
         trace?: never;

@@ -137,6 +137,19 @@ class MatchAudit(Base):
     answered_at: Mapped[dt.datetime | None]
 
 
+class ApprovalWish(Base):
+    """That there may be something to approve automatically: added by whatever finds so, taken by the sweep.
+
+    Columns:
+        last_change_id: the newest of matching_changes at that moment; once that is counted the queue knows of it.
+    """
+
+    __tablename__ = "approval_wishes"
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    last_change_id: Mapped[int] = mapped_column(BigInteger)
+
+
 class MatchingSettings(Base):
     """One row: how matching works here.
 

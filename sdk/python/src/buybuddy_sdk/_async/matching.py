@@ -131,7 +131,7 @@ class AsyncMatching:
         precision_target: float | None = None,
         audit_share: float | None = None,
     ) -> MatchingSettingsOut:
-        """Change what is given, for everybody; automatic approval that is switched on begins at once. For admins.
+        """Change what is given, for everybody; automatic approval that is switched on begins in seconds. For admins.
 
         Args:
             ready_after: how many approved photos make a product ready.

@@ -33,6 +33,11 @@ _SURE_PAIRS = text(f"""
         )
     ORDER BY product_id, photo_id
 """)
+_NOTE_WISH = text("INSERT INTO approval_wishes (last_change_id) SELECT coalesce(max(id), 0) FROM matching_changes")
+_TAKE_WISHES = text("""
+    DELETE FROM approval_wishes w
+    WHERE NOT EXISTS (SELECT FROM matching_changes c WHERE c.id <= w.last_change_id) RETURNING w.id
+""")
 
 
 class SurePair(NamedTuple):
@@ -57,6 +62,15 @@ async def sure_pairs(
 
 def _scoring(curve: Curve) -> dict[str, object]:
     return {name: value for name, value in curve_values(curve).items() if name.startswith("w")}
+
+
+async def note_wish(session: Session) -> None:
+    await session.execute(_NOTE_WISH)
+
+
+async def take_wishes(session: Session) -> bool:
+    """Return whether there are wishes whose suggestions are counted, and forget them; of two at once one gets them."""
+    return bool((await session.scalars(_TAKE_WISHES)).all())
 
 
 async def next_products(session: Session, after: uuid.UUID, limit: int) -> list[uuid.UUID]:

@@ -35,7 +35,7 @@ async def get_matching_settings(_: Viewer, session: SessionDep) -> MatchingSetti
 async def edit_matching_settings(
     body: MatchingSettingsEdit, principal: Admin, session: SessionDep, board: BoardDep
 ) -> MatchingSettingsOut:
-    """Change how matching works; automatic approval that is switched on begins at once."""
+    """Change how matching works; automatic approval that is switched on begins within seconds."""
     changes = body.model_dump(exclude_none=True)
     return MatchingSettingsOut.from_row(await service.edit_settings(session, board, changes, principal.actor))
 

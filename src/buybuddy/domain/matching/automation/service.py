@@ -93,10 +93,10 @@ async def preview(session: Session, target: float | None) -> Preview:
 async def edit_settings(
     session: Session, board: JobBoard, changes: Mapping[str, object], actor: Actor
 ) -> MatchingSettings:
-    """Change settings of matching; automatic approval that is switched on begins at once."""
+    """Change settings of matching; switched on, or with another target, automatic approval begins within seconds."""
     settings = await repository.lock_settings(session)
     before = {name: getattr(settings, name) for name in changes}
-    was_automatic = settings.is_automatic
+    was_automatic, old_target = settings.is_automatic, settings.precision_target
     for name, value in changes.items():
         setattr(settings, name, value)
     if settings.is_automatic and not was_automatic:
@@ -106,19 +106,35 @@ async def edit_settings(
         subject = Subject("matching_settings", None, "settings of matching")
         record_audit(session, actor, "matching_settings.edit", subject, before=before, after=dict(changes))
         emit(session, "matching", {"id": str(AUTOMATION.id), "change": "settings", "by": actor.name})
-    if settings.is_automatic and not was_automatic:
+    if (was_automatic, old_target) != (settings.is_automatic, settings.precision_target):
+        await wish(session)
         await begin(session, board)
     return settings
 
 
-async def begin(session: Session, board: JobBoard, parent_job_id: uuid.UUID | None = None) -> None:
-    """Create the job that approves what is sure enough, where that is switched on and none is at it."""
+async def wish(session: Session) -> None:
+    """Note that there may be something to approve: new suggestions, another curve, other settings."""
+    if (await decisions_repository.read_settings(session)).is_automatic:
+        await repository.note_wish(session)
+
+
+async def begin(session: Session, board: JobBoard) -> None:
+    """Create the job that approves what is sure enough, where that was wished for and none is at it.
+
+    Called by the sweep. Not before the queue was counted: the job looks at products that have candidates. A wish that
+    comes while a job is at work is kept for the next one, and one that nothing is sure enough for is dropped: another
+    curve is another wish.
+    """
     settings = await decisions_repository.read_settings(session)
     if not settings.is_automatic or await jobs_repository.has_unfinished(session, "matching", AUTOMATION.id):
         return
+    if not await repository.take_wishes(session):
+        return
+    if (await read_basis(session, settings.precision_target)).cutoff is None:
+        return
     job_id = new_id()
     spec = ApproveMatchesSpec(output_prefix=object_key("exports", job_id) + "/")
-    await create_follow_up_jobs(session, board, [NewJob("matching", AUTOMATION, spec, job_id, parent_job_id)])
+    await create_follow_up_jobs(session, board, [NewJob("matching", AUTOMATION, spec, job_id)])
 
 
 async def do_batch(session: Session, job: Job, checkpoint: Checkpoint) -> BatchProgress:

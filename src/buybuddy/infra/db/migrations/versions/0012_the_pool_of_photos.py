@@ -324,6 +324,12 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_matching_changes")),
     )
     op.create_table(
+        "approval_wishes",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
+        sa.Column("last_change_id", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_approval_wishes")),
+    )
+    op.create_table(
         "matching_calibrations",
         sa.Column("encoder_id", sa.Uuid(), nullable=False),
         sa.Column("curve", postgresql.JSONB(), nullable=False),
