@@ -18,7 +18,8 @@ BuybuddyError
 │   ├── StageCrashed        503  the stage process died (killed, out of memory)
 │   └── StorageFull         507  no room is left where something was to be stored
 ├── StageFailed             500  a stage gave up for a reason that the next attempt would meet again
-└── StageCancelled          409  the stage stopped because it was asked to
+├── StageCancelled          409  the stage stopped because it was asked to
+└── GaveWay                 409  batch work stopped for others that wait, and goes on after them
 """
 
 from typing import ClassVar
@@ -123,4 +124,9 @@ class StageFailed(BuybuddyError):
 
 class StageCancelled(BuybuddyError):
     code = "CANCELLED"
+    http_status = 409
+
+
+class GaveWay(BuybuddyError):
+    code = "GAVE_WAY"
     http_status = 409

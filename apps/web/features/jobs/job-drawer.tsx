@@ -9,6 +9,7 @@ import { Button } from "@/components/ui/button";
 import { Dialog, DialogContent } from "@/components/ui/dialog";
 import { ErrorState, LoadingRows } from "@/components/ui/states";
 import { JobActions } from "./job-actions";
+import { JobAttempt } from "./job-attempt";
 import { JobLogList } from "./job-log-list";
 import { JobMetrics } from "./job-metrics";
 import { JobProgress } from "./job-progress";
@@ -86,7 +87,7 @@ function JobDetails({ job }: { job: Job }) {
         <Fact label={t("started")}>{moment(job.started_at)}</Fact>
         <Fact label={t("ended")}>{moment(job.completed_at)}</Fact>
         <Fact label={t("attempt")}>
-          {job.attempt > 0 ? t("attemptOf", { attempt: job.attempt, all: job.max_attempts }) : "–"}
+          <JobAttempt job={job} />
         </Fact>
         <Fact label={t("executor")}>{job.executor}</Fact>
       </dl>

@@ -7,6 +7,7 @@ import { isRunning, type Job, spentSeconds } from "@/api/types";
 import { DataTable } from "@/components/ui/data-table";
 import { TimeAgo, useQuantities } from "@/components/ui/quantities";
 import { JobActions } from "./job-actions";
+import { JobAttempt } from "./job-attempt";
 import { JobProgress } from "./job-progress";
 import { JobStatusBadge } from "./job-status-badge";
 
@@ -66,7 +67,7 @@ export function JobTable({ jobs, isStale, onOpen }: Props) {
         header: t("attempt"),
         cell: ({ row: { original: job } }) => (
           <span className="text-ink-soft tabular-nums">
-            {job.attempt > 0 ? t("attemptOf", { attempt: job.attempt, all: job.max_attempts }) : "–"}
+            <JobAttempt job={job} />
           </span>
         ),
         meta: { className: "w-24" },

@@ -250,6 +250,13 @@ async def has_unfinished(session: Session, job_type: str, subject_id: uuid.UUID 
     return await session.scalar(wanted) is not None
 
 
+async def waiting_types(session: Session, except_id: uuid.UUID) -> Sequence[str]:
+    """Return the types of which other jobs have a slot, are due, and wait for a worker only."""
+    is_due = Job.run_after.is_(None) | (Job.run_after <= NOW)
+    statement = select(Job.type).where(Job.status == "queued", is_due, Job.id != except_id)
+    return (await session.scalars(statement.distinct())).all()
+
+
 async def queue_status(session: Session) -> Sequence[Row[str, int, int, int]]:
     """Return per type: its limit, how many hold a slot and how many wait for one."""
     active = func.count(Job.id).filter(Job.status.in_(("queued", "processing")))

@@ -15,7 +15,7 @@ from buybuddy.domain.jobs.board import JobBoard
 from buybuddy.domain.jobs.rules import HEARTBEAT_S, PULSE_S
 from buybuddy.domain.jobs.sweeping import sweep
 from buybuddy.domain.jobs.tables import Job
-from buybuddy.errors import BuybuddyError, StageCancelled, StageFailed, StaleAttempt, Unavailable
+from buybuddy.errors import BuybuddyError, GaveWay, StageCancelled, StageFailed, StaleAttempt, Unavailable
 from buybuddy.infra.db import Database, Session, throw_away
 from buybuddy.infra.executors import Executor
 from buybuddy.stages.registry import SPEC
@@ -120,6 +120,9 @@ class JobRunner:
         except StaleAttempt:
             log.warning("attempt.lost")
             await self._until_database_answers(lambda: self._throw_away(attempt, spec))
+        except GaveWay:
+            log.info("attempt.gave_way", seconds=round(time.monotonic() - started_s, 3))
+            await self._until_database_answers(lambda: self._give_way(attempt))
         except BuybuddyError as error:
             await self._settle_failure(attempt, spec, error)
         except Exception as error:
@@ -141,6 +144,12 @@ class JobRunner:
                 session, self._board, job.id, attempt.number, result, seconds, has_successor=spec.has_successor
             )
             await self._apply_result(session, done, result)
+
+    async def _give_way(self, attempt: Attempt) -> None:
+        """Queue batch work again behind those that wait; each batch has kept what it made."""
+        with contextlib.suppress(StaleAttempt):
+            async with self._db.transaction() as session:
+                await service.hand_back(session, self._board, attempt.job_id, attempt.number)
 
     async def _settle_failure(self, attempt: Attempt, spec: Spec, error: BuybuddyError) -> None:
         async def settle() -> None:
