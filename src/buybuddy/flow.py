@@ -19,6 +19,7 @@ from buybuddy.domain.matching.automation import service as automation
 from buybuddy.domain.matching.automation.watching import watch
 from buybuddy.domain.matching.confidence import service as confidence
 from buybuddy.domain.matching.evaluations import service as evaluations
+from buybuddy.domain.matching.readiness import service as readiness
 from buybuddy.domain.matching.suggestions import service as suggestions
 from buybuddy.domain.photos.imports.service import HaveRead
 from buybuddy.domain.photos.readings import service as readings
@@ -160,6 +161,11 @@ async def follow_matching(session: Session, board: JobBoard) -> None:
     if await confidence.learn(session):
         await automation.wish(session)
     await watch(session)
+
+
+async def follow_ready_after(session: Session) -> bool:
+    """Have products follow a changed number of real images; called by the sweep until none are left."""
+    return await readiness.follow_changes(session)
 
 
 async def begin_approving(session: Session, board: JobBoard) -> None:

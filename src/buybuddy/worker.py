@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import signal
+from collections.abc import Awaitable, Callable
 
 import structlog
 import uvloop
@@ -20,6 +21,7 @@ from buybuddy.flow import (
     build_batch_steps,
     build_board,
     follow_matching,
+    follow_ready_after,
     forget_old_work,
 )
 from buybuddy.infra.db import Database
@@ -31,7 +33,7 @@ from buybuddy.infra.queue import JobQueue
 from buybuddy.settings import Settings
 
 SWEEP_INTERVAL_S = 5.0
-COUNTING_S = 2.0  # of a sweep, for the queue of matching; the rest is counted by the next one
+BATCHES_S = 2.0  # of a sweep, for each kind of work that may take long
 LAST_COLLECTION_S = 3.0
 
 log = structlog.get_logger(__name__)
@@ -95,12 +97,22 @@ async def sweep_forever(
 async def _sweep_matching(db: Database, board: JobBoard, counter: QueueCounter) -> None:
     async with db.transaction() as session:
         await follow_matching(session, board)
-    ends_at_s = asyncio.get_running_loop().time() + COUNTING_S
-    while asyncio.get_running_loop().time() < ends_at_s:
-        if not await counter.count():
-            break
+
+    async def follow() -> bool:
+        async with db.transaction() as session:
+            return await follow_ready_after(session)
+
+    await _for_a_while(follow)
+    await _for_a_while(counter.count)
     async with db.transaction() as session:
         await begin_approving(session, board)
+
+
+async def _for_a_while(do_batch: Callable[[], Awaitable[bool]]) -> None:
+    """Do batches while there are some; what is left after BATCHES_S is for the next sweep."""
+    ends_at_s = asyncio.get_running_loop().time() + BATCHES_S
+    while asyncio.get_running_loop().time() < ends_at_s and await do_batch():
+        pass
 
 
 def main() -> None:

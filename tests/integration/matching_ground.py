@@ -13,7 +13,7 @@ from buybuddy.domain.matching.suggestions import service as suggestions
 from buybuddy.domain.products.tables import ProductImage
 from buybuddy.domain.vectors import repository as vectors_repository
 from buybuddy.domain.vectors.tables import Encoder
-from buybuddy.flow import begin_approving, follow_matching
+from buybuddy.flow import begin_approving, follow_matching, follow_ready_after
 from buybuddy.infra.db import Actor, Session, new_id
 from buybuddy.stages.specs import EncoderIdentity
 from tests.integration.conftest import Jobs
@@ -23,7 +23,8 @@ DIM = 24
 FloatArray = npt.NDArray[np.float32]
 EMPTIED = (
     "products, real_images, encoders, match_decisions, match_suggestions, matching_queue, matching_changes,"
-    " matching_calibrations, match_audits, approval_wishes, tallies"
+    " matching_calibrations, match_audits, approval_wishes,"
+    " ready_changes, tallies"
 )
 
 
@@ -112,6 +113,10 @@ class Ground:
         """Do what the worker's sweep does, until nothing is left."""
         async with self.jobs.db.transaction() as session:
             await follow_matching(session, self.jobs.board)
+        more = True
+        while more:
+            async with self.jobs.db.transaction() as session:
+                more = await follow_ready_after(session)
         counter = QueueCounter(self.jobs.db)
         while await counter.count():
             pass

@@ -7,7 +7,7 @@ import asyncio
 import os
 import uuid
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -19,19 +19,26 @@ from buybuddy.domain.collaboration.locks import service as lock_service
 from buybuddy.domain.collaboration.locks.repository import Acquired
 from buybuddy.domain.collaboration.locks.service import LockLost
 from buybuddy.domain.collaboration.rules import Holder
+from buybuddy.domain.jobs.board import JobBoard
+from buybuddy.domain.matching.automation.service import edit_settings
 from buybuddy.domain.matching.decisions import service
-from buybuddy.domain.matching.decisions.service import AlreadyApproved, PhotoTaken
-from buybuddy.domain.matching.rules import status_after
+from buybuddy.domain.matching.decisions.service import PhotoTaken
+from buybuddy.domain.matching.readiness.service import follow_changes
 from buybuddy.domain.photos.tables import Photo
+from buybuddy.domain.products import service as products
 from buybuddy.domain.products.images.service import remove_image
+from buybuddy.domain.products.lists.filters import ProductStatus
+from buybuddy.domain.products.schemas import ProductEdit
 from buybuddy.domain.products.tables import Product
 from buybuddy.errors import BuybuddyError, PreconditionRequired, ResourceLocked
+from buybuddy.flow import build_board
 from buybuddy.infra.db import Actor, Database, Session, new_id
+from buybuddy.infra.queue import JobQueue
+from tests.integration.matching_model import READY_AFTER, Model
 from tests.integration.test_locks import add_holder
 
 N_PRODUCTS, N_USERS = 3, 2
 GROUPS = (0, 1, 1, 2, 3, 3, 3, 4)  # of each photo
-READY_AFTER = 3
 STEPS_PER_WALK = 40
 ROWS = {
     "photos": "SELECT id, status, product_id FROM real_images WHERE id = ANY(:photos)",
@@ -85,53 +92,11 @@ async def add_vector(session: Session, photo_id: uuid.UUID) -> None:
     )
 
 
-@dataclass
-class Model:
-    """What should be: whose each photo is, every decision, who holds which lock."""
-
-    owners: dict[uuid.UUID, uuid.UUID | None]
-    groups: dict[uuid.UUID, int]
-    statuses: dict[uuid.UUID, str]
-    decisions: dict[tuple[uuid.UUID, uuid.UUID], str] = field(default_factory=dict)
-    locks: dict[uuid.UUID, tuple[int, int]] = field(default_factory=dict)
-
-    def n_real(self, product: uuid.UUID) -> int:
-        return sum(owner == product for owner in self.owners.values())
-
-    def with_groups(self, photos: list[uuid.UUID]) -> set[uuid.UUID]:
-        groups = {self.groups[photo] for photo in photos}
-        return set(photos) | {one for one, owner in self.owners.items() if owner is None and self.groups[one] in groups}
-
-    def decide(self, what: str, product: uuid.UUID, photos: list[uuid.UUID]) -> type[BuybuddyError] | None:
-        """Change what should be, or return what the request should be refused with."""
-        n_before, every = self.n_real(product), self.with_groups(photos)
-        if what == "undo":
-            for photo in photos:
-                self.decisions.pop((product, photo), None)
-                if self.owners[photo] == product:
-                    self.owners[photo] = None
-        elif what == "approved":
-            if any(self.owners[photo] not in (None, product) for photo in photos):
-                return PhotoTaken
-            for photo in every:
-                if self.owners[photo] is None and (photo in photos or (product, photo) not in self.decisions):
-                    self.owners[photo] = product
-                    self.decisions[product, photo] = "approved"
-        else:
-            if any(self.owners[photo] == product for photo in every):
-                return AlreadyApproved
-            for photo in every:
-                if photo in photos or (product, photo) not in self.decisions:
-                    self.decisions[product, photo] = what
-        after = status_after(self.statuses[product], n_before, self.n_real(product), READY_AFTER)
-        self.statuses[product] = after
-        return None
-
-
 class Walk(RuleBasedStateMachine):
     """Two people decide about eight photos of three products, in any order, under locks that come and go."""
 
     db: Database
+    board: JobBoard
     runner: asyncio.Runner
     users: list[Holder]
 
@@ -139,6 +104,10 @@ class Walk(RuleBasedStateMachine):
     def begin(self) -> None:
         async def fill() -> None:
             async with self.db.transaction() as session:
+                await session.execute(text("DELETE FROM ready_changes"))
+                await session.execute(
+                    text("UPDATE matching_settings SET ready_after = :n, is_automatic = false"), {"n": READY_AFTER}
+                )
                 self.products = [await add_product(session) for _ in range(N_PRODUCTS)]
                 group_ids: dict[int, uuid.UUID] = {}
                 self.photos: list[uuid.UUID] = []
@@ -154,6 +123,9 @@ class Walk(RuleBasedStateMachine):
 
     @rule(user=st.integers(0, N_USERS - 1), product=st.integers(0, N_PRODUCTS - 1))
     def acquire(self, user: int, product: int) -> None:
+        self._acquire(user, product)
+
+    def _acquire(self, user: int, product: int) -> None:
         async def run() -> int | None:
             async with self.db.transaction() as session:
                 got = await lock_service.acquire(session, "matching", self.products[product], self.users[user])
@@ -186,10 +158,15 @@ class Walk(RuleBasedStateMachine):
         product=st.integers(0, N_PRODUCTS - 1),
         chosen=st.sets(st.integers(0, len(GROUPS) - 1), min_size=1, max_size=4),
         has_token=st.integers(0, 9),
+        is_prepared=st.integers(0, 3),
     )
-    def decide(self, what: str, user: int, product: int, chosen: set[int], has_token: int) -> None:
+    def decide(self, what: str, user: int, product: int, chosen: set[int], has_token: int, is_prepared: int) -> None:
+        """Somebody decides: mostly who has the lock, or takes it first; else it is mostly refused."""
         product_id, photos = self.products[product], [self.photos[number] for number in sorted(chosen)]
+        if is_prepared and product_id not in self.model.locks:
+            self._acquire(user, product)
         held = self.model.locks.get(product_id)
+        user = held[0] if is_prepared and held is not None else user
         token = (held[1] if held else 1) if has_token else None
         expected: type[BuybuddyError] | None
         if token is None:
@@ -208,7 +185,6 @@ class Walk(RuleBasedStateMachine):
         actor = Actor(self.users[user].user_id, self.users[user].username)
         try:
             async with self.db.transaction() as session:
-                await session.execute(text("UPDATE matching_settings SET ready_after = :n"), {"n": READY_AFTER})
                 if what == "approved":
                     await service.approve(session, product, photos, actor, token, 0.7)
                 elif what == "undo":
@@ -235,9 +211,45 @@ class Walk(RuleBasedStateMachine):
                 image_id = (await session.execute(of_photo, {"photo": photo_id})).scalar_one()
                 await remove_image(session, product_id, image_id, None, Actor(None, "somebody"))
 
+        n_before = self.model.n_real(owner)
         self.runner.run(run(owner))
         self.model.owners[photo_id] = None
         self.model.decisions.pop((owner, photo_id), None)
+        self.model.follow(owner, n_before)
+
+    @rule(product=st.integers(0, N_PRODUCTS - 1), status=st.sampled_from(["pending", "needs_matching", "ready"]))
+    def set_status(self, product: int, status: ProductStatus) -> None:
+        product_id = self.products[product]
+
+        async def run() -> None:
+            async with self.db.transaction() as session:
+                found = await products.get_product(session, product_id)
+                edit = ProductEdit(status=status, version=None)
+                await products.edit_product(session, product_id, edit, found.version, Actor(None, "somebody"))
+
+        self.runner.run(run())
+        self.model.set_status(product_id, status)
+
+    @rule(n=st.integers(1, 5))
+    def change_ready_after(self, n: int) -> None:
+        async def run() -> None:
+            async with self.db.transaction() as session:
+                await edit_settings(session, self.board, {"ready_after": n}, Actor(None, "an admin"))
+
+        self.runner.run(run())
+        if n != self.model.ready_after:
+            self.model.changes.append((self.model.ready_after, n))
+            self.model.ready_after = n
+
+    @rule()
+    def sweep(self) -> None:
+        async def run() -> bool:
+            async with self.db.transaction() as session:
+                return await follow_changes(session)
+
+        while self.runner.run(run()):
+            pass
+        self.model.sweep()
 
     @invariant()
     def is_as_it_should_be(self) -> None:
@@ -275,8 +287,17 @@ def walking(dsn: str) -> Iterator[type[Walk]]:
             return db, [await add_holder(db) for _ in range(N_USERS)]
 
         db, users = runner.run(begin())
-        yield type("WalkHere", (Walk,), {"db": db, "runner": runner, "users": users})
-        runner.run(db.close())
+        yield type(
+            "WalkHere", (Walk,), {"db": db, "board": build_board(JobQueue(dsn)), "runner": runner, "users": users}
+        )
+
+        async def end() -> None:
+            async with db.transaction() as session:
+                await session.execute(text("UPDATE matching_settings SET ready_after = 3"))
+                await session.execute(text("DELETE FROM ready_changes"))
+            await db.close()
+
+        runner.run(end())
 
 
 def walk(machine: type[Walk], n_steps: int, *, is_random: bool) -> None:

@@ -61,17 +61,3 @@ def choose_probes(views: FloatArray, n_probes: int) -> FloatArray:
         chosen.append(int(nearest.argmin()))
         nearest = np.maximum(nearest, views @ views[chosen[-1]])
     return views[chosen]
-
-
-def status_after(status: str, n_before: int, n_after: int, ready_after: int) -> str:
-    """Return a product's status after its real images have changed: `ready` once matched enough, and only then.
-
-    Args:
-        status: what it is; one that a person or a job has set otherwise stays.
-        n_before, n_after: its real images.
-    """
-    if status == "needs_matching" and n_after >= ready_after:
-        return "ready"
-    if status == "ready" and n_before >= ready_after > n_after:
-        return "needs_matching"
-    return status

@@ -176,3 +176,18 @@ class MatchingSettings(Base):
     audit_share: Mapped[float] = mapped_column(Float(53), server_default="0.1")
     automatic_since: Mapped[dt.datetime | None]
     suggested_encoder_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey(Encoder.id, ondelete="SET NULL"))
+
+
+class ReadyChange(Base):
+    """That another number of real images makes a product ready, until the sweep has been through every product.
+
+    Columns:
+        done_up_to: the last product that was looked at, in the order of their ids.
+    """
+
+    __tablename__ = "ready_changes"
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    ready_before: Mapped[int]
+    ready_after: Mapped[int]
+    done_up_to: Mapped[uuid.UUID] = mapped_column(server_default=str(uuid.UUID(int=0)))

@@ -24,6 +24,7 @@ from buybuddy.domain.matching.confidence import repository as confidence_reposit
 from buybuddy.domain.matching.confidence.rules import Curve, Cutoff, fewest_decisions, find_cutoff
 from buybuddy.domain.matching.decisions import repository as decisions_repository
 from buybuddy.domain.matching.decisions import service as decisions
+from buybuddy.domain.matching.readiness.service import note_change
 from buybuddy.domain.matching.rules import DEFAULT_THRESHOLD
 from buybuddy.domain.matching.tables import MatchingSettings
 from buybuddy.domain.photos.tables import Photo
@@ -93,10 +94,13 @@ async def preview(session: Session, target: float | None) -> Preview:
 async def edit_settings(
     session: Session, board: JobBoard, changes: Mapping[str, object], actor: Actor
 ) -> MatchingSettings:
-    """Change settings of matching; switched on, or with another target, automatic approval begins within seconds."""
+    """Change settings of matching; switched on, or with another target, automatic approval begins within seconds.
+
+    Products follow another `ready_after` within seconds too, a million of them within a minute.
+    """
     settings = await repository.lock_settings(session)
     before = {name: getattr(settings, name) for name in changes}
-    was_automatic, old_target = settings.is_automatic, settings.precision_target
+    was_automatic, old_target, old_ready = settings.is_automatic, settings.precision_target, settings.ready_after
     for name, value in changes.items():
         setattr(settings, name, value)
     if settings.is_automatic and not was_automatic:
@@ -106,6 +110,8 @@ async def edit_settings(
         subject = Subject("matching_settings", None, "settings of matching")
         record_audit(session, actor, "matching_settings.edit", subject, before=before, after=dict(changes))
         emit(session, "matching", {"id": str(AUTOMATION.id), "change": "settings", "by": actor.name})
+    if settings.ready_after != old_ready:
+        note_change(session, old_ready, settings.ready_after)
     if (was_automatic, old_target) != (settings.is_automatic, settings.precision_target):
         await wish(session)
         await begin(session, board)

@@ -13,7 +13,7 @@ import numpy as np
 from buybuddy.domain.collaboration.locks.service import check_lock
 from buybuddy.domain.matching.candidates import repository as candidates
 from buybuddy.domain.matching.decisions import repository
-from buybuddy.domain.matching.rules import DEFAULT_THRESHOLD, Decision, Tier, barcode_variants, status_after
+from buybuddy.domain.matching.rules import DEFAULT_THRESHOLD, Decision, Tier, barcode_variants
 from buybuddy.domain.photos.tables import Photo
 from buybuddy.domain.products import repository as products_repository
 from buybuddy.domain.products.service import product_label
@@ -72,9 +72,8 @@ async def approve_locked(
     if not wanted:
         return Decided([], product.real_count, product.status)
     await _write(session, product, wanted, "approved", actor, origin, threshold)
-    n_before = product.real_count
     await repository.assign(session, product.id, wanted)
-    return await _follow(session, product, [photo.id for photo in wanted], n_before, "match.approve", actor)
+    return await _tell(session, product, [photo.id for photo in wanted], "match.approve", actor)
 
 
 async def decide_against(
@@ -108,7 +107,7 @@ async def decide_against(
         return Decided([], product.real_count, product.status)
     await _write(session, product, wanted, decision, actor, "person", threshold)
     action = "match.reject" if decision == "rejected" else "match.skip"
-    return await _follow(session, product, [photo.id for photo in wanted], product.real_count, action, actor)
+    return await _tell(session, product, [photo.id for photo in wanted], action, actor)
 
 
 async def undo(
@@ -122,7 +121,6 @@ async def undo(
     photos = await repository.lock_photos(session, photo_ids)
     _refuse_missing(photos, photo_ids)
     known = await repository.decisions_of_product(session, product_id, photo_ids)
-    n_before = product.real_count
     taken_back = await repository.take_back(session, product_id, photo_ids)
     await repository.remove_decisions(session, product_id, photo_ids)
     undone = sorted(taken_back | known.keys())
@@ -131,7 +129,7 @@ async def undo(
     await session.refresh(product)
     if product.primary_image_id is None:
         product.primary_image_id = await products_repository.find_best_image(session, product_id)
-    return await _follow(session, product, undone, n_before, "match.undo", actor)
+    return await _tell(session, product, undone, "match.undo", actor)
 
 
 async def reverse_approvals(
@@ -139,13 +137,12 @@ async def reverse_approvals(
 ) -> Decided:
     """Take approvals of a locked product back, and record the pairs as rejected by who found them wrong."""
     photos = await repository.lock_photos(session, photo_ids)
-    n_before = product.real_count
     await repository.take_back(session, product.id, photo_ids)
     await session.refresh(product)
     if product.primary_image_id is None:
         product.primary_image_id = await products_repository.find_best_image(session, product.id)
     await _write(session, product, list(photos.values()), "rejected", actor, "person", DEFAULT_THRESHOLD)
-    return await _follow(session, product, list(photos), n_before, "match.reject", actor)
+    return await _tell(session, product, list(photos), "match.reject", actor)
 
 
 async def _lock_product(session: Session, product_id: uuid.UUID, actor: Actor, lock_token: int | None) -> Product:
@@ -238,15 +235,10 @@ def _tier(photo: Photo, barcodes: set[str], similarity: float | None, threshold:
     return "similarity"
 
 
-async def _follow(
-    session: Session, product: Product, photo_ids: list[uuid.UUID], n_before: int, action: str, actor: Actor
-) -> Decided:
-    """Have the product's status follow its real images, and tell everybody."""
+async def _tell(session: Session, product: Product, photo_ids: list[uuid.UUID], action: str, actor: Actor) -> Decided:
+    """Tell everybody what was decided; the product's status has followed its real images by a trigger."""
     await session.flush()
     await session.refresh(product)
-    settings = await repository.read_settings(session)
-    product.status = status_after(product.status, n_before, product.real_count, settings.ready_after)
-    await session.flush()
     subject = Subject("product", product.id, product_label(product))
     record_audit(session, actor, action, subject, after={"photo_ids": [str(photo_id) for photo_id in photo_ids]})
     change = {"product_id": str(product.id), "action": action, "n": len(photo_ids), "by": actor.name}

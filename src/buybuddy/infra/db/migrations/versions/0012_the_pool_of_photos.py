@@ -115,6 +115,37 @@ BEGIN
 END $$
 """
 
+# A product is ready once it has enough real images, and needs matching again when it no longer has; a status that a
+# person has given it in spite of them stays. The sweep that follows a changed number of enough asks the same function.
+STATUS_BY_REAL_IMAGES = """
+CREATE FUNCTION status_by_real_images(
+    status text, n_before integer, n_after integer, enough_before integer, enough_after integer
+) RETURNS text LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE
+        WHEN status = 'needs_matching' AND n_after >= enough_after AND (n_after > n_before OR n_before < enough_before)
+            THEN 'ready'
+        WHEN status = 'ready' AND n_before >= enough_before AND n_after < enough_after THEN 'needs_matching'
+        ELSE status
+    END
+$$
+"""
+# Whatever changes its real images, and whatever makes it one that needs matching at last: nobody has to think of it.
+# While the sweep is at it, products may still be as another number had them.
+FOLLOW_REAL_IMAGES = """
+CREATE FUNCTION follow_real_images() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    enough integer;
+    enough_before integer;
+BEGIN
+    SELECT s.ready_after, least(s.ready_after, (SELECT min(c.ready_before) FROM ready_changes c))
+    INTO enough, enough_before FROM matching_settings s;
+    NEW.status = status_by_real_images(
+        NEW.status, CASE WHEN OLD.status IN ('pending', 'processing') THEN 0 ELSE OLD.real_count END, NEW.real_count,
+        enough_before, enough);
+    RETURN NEW;
+END $$
+"""
+
 # Whatever changes what the queue says of a product leaves a row that says so; the worker's sweep counts it anew.
 NOTE_STATUS = """
 CREATE FUNCTION note_matching_status() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -186,7 +217,7 @@ def _after(name: str, event: str, table: str, function: str, new: str | None = N
 
 def _follow_the_queue() -> None:
     """Keep tallies and notes of what the queue of matching is counted from."""
-    for function in (NOTE_STATUS, NOTE_PAIRS, NOTE_PHOTOS):
+    for function in (NOTE_STATUS, NOTE_PAIRS, NOTE_PHOTOS, STATUS_BY_REAL_IMAGES, FOLLOW_REAL_IMAGES):
         op.execute(sa.text(function.replace(":", "\\:")))
     for table, select in TALLIES.items():
         op.execute(sa.text(_tally_function(table, select).replace(":", "\\:")))
@@ -208,8 +239,13 @@ def _follow_the_queue() -> None:
         " WHEN (NEW.status = 'needs_matching') EXECUTE FUNCTION note_matching_status()"
     )
     op.execute(
-        "CREATE TRIGGER note_matching_status AFTER UPDATE OF status ON products FOR EACH ROW"
+        "CREATE TRIGGER note_matching_status AFTER UPDATE ON products FOR EACH ROW"
         " WHEN (NEW.status <> OLD.status) EXECUTE FUNCTION note_matching_status()"
+    )
+    op.execute(
+        "CREATE TRIGGER follow_real_images BEFORE UPDATE ON products FOR EACH ROW WHEN (NEW.real_count <> OLD.real_count"
+        " OR (OLD.status IN ('pending', 'processing') AND NEW.status = 'needs_matching'))"
+        " EXECUTE FUNCTION follow_real_images()"
     )
     op.execute("INSERT INTO matching_changes (product_id) SELECT id FROM products WHERE status = 'needs_matching'")
 
@@ -279,6 +315,14 @@ def upgrade() -> None:
             ondelete="SET NULL",
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_matching_settings")),
+    )
+    op.create_table(
+        "ready_changes",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
+        sa.Column("ready_before", sa.Integer(), nullable=False),
+        sa.Column("ready_after", sa.Integer(), nullable=False),
+        sa.Column("done_up_to", sa.Uuid(), server_default="00000000-0000-0000-0000-000000000000", nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_ready_changes")),
     )
     op.create_table(
         "photo_imports",

@@ -1,0 +1,1 @@
+"""Products that are ready by another number of real images than before."""
