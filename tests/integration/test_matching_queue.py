@@ -169,20 +169,20 @@ async def test_the_database_counts_as_the_rules_do(ground: Ground, runner: JobRu
     bent = Curve(weights=(-0.5, 1.1, 0.7, 2.5), edges=(-1.0, 0.5, 2.0), offsets=(-0.2, 0.3, 0.4, 1.6),
                  slopes=(1.0, 1.5, 1.3, 0.7), n_decisions=400)  # fmt: skip
     one, two = await ground.product("0012345678905"), await ground.product()
+    group = uuid.uuid4()
     photos = [
-        await ground.photo(one, 0.85, second=(two, 0.4)),
+        await ground.photo(one, 0.85, second=(two, 0.4), group_id=group),
+        await ground.photo(one, 0.8, second=(two, 0.4), group_id=group),  # the same card
         await ground.photo(one, 0.6, barcode="12345678905"),
-        await ground.photo(one, 0.3, second=(two, 0.9)),
+        await ground.photo(one, 0.3, second=(two, 0.9)),  # nobody is shown this one
     ]
     await ground.suggest(runner, photos)
     async with ground.jobs.db.transaction() as session:
         await confidence_repository.keep_curve(session, ground.encoder_id, bent)
     rows = {row.product_id: row for row in await queued(ground)}
-    wanted = (
-        bent.confidence(0.85, 0.45, "similarity") + bent.confidence(0.6, 0.6, "both")
-        + bent.confidence(0.3, -0.6, "similarity")
-    )  # fmt: skip
+    wanted = bent.confidence(0.85, 0.45, "similarity") + bent.confidence(0.6, 0.6, "both")
     assert rows[one].expected_matches == pytest.approx(wanted, abs=2e-3)
+    assert rows[one].n_candidates == 2
     async with ground.jobs.db.transaction() as session:
         found = await session.get(Photo, photos[0])
         assert found is not None

@@ -72,7 +72,7 @@ class MatchingQueueRow(Base):
     Columns:
         status: the product's; the list is read in the order of its index, without a look at the products.
         n_candidates: cards above the threshold that nobody has decided about; tallies add them up by status.
-        expected_matches: the sum of their confidences.
+        expected_matches: the sum of their confidences, one for each card.
     """
 
     __tablename__ = "matching_queue"

@@ -44,17 +44,20 @@ _PIECE = "1 + width_bucket(score, CAST(:edges AS float8[]))"
 _LOG_ODDS = f"(CAST(:offsets AS float8[]))[{_PIECE}] + (CAST(:slopes AS float8[]))[{_PIECE}] * score"
 CONFIDENCE = f"1 / (1 + exp(-{bounded(_LOG_ODDS, LARGEST_SCORE)}))"
 
+# A card is a group of near-duplicates, and worth what its most convincing photo is; what nobody is shown, nothing.
 # Products are held once everything is counted, so that nobody waits for the counting, and in the order of their ids, as
 # bulk work holds them. One that was removed meanwhile is passed over; its foreign key would end the whole statement.
 COUNT_ANEW = text(f"""
     WITH asked AS MATERIALIZED ({ASKED}),
     scored AS (SELECT pairs.*, {SCORE} AS score FROM ({OPEN_PAIRS}) pairs),
-    counted AS MATERIALIZED (
-        SELECT a.id, a.status,
-            count(DISTINCT c.group_id) FILTER (WHERE c.similarity >= :threshold OR c.has_barcode) AS n_candidates,
-            coalesce(sum(c.confidence), 0) AS expected_matches, max(c.similarity) AS best_similarity
-        FROM asked a LEFT JOIN (SELECT scored.*, {CONFIDENCE} AS confidence FROM scored) c ON c.product_id = a.id
-        GROUP BY a.id, a.status
+    cards AS (
+        SELECT product_id, max({CONFIDENCE}) FILTER (WHERE similarity >= :threshold OR has_barcode) AS confidence,
+            max(similarity) AS similarity
+        FROM scored GROUP BY product_id, group_id
+    ), counted AS MATERIALIZED (
+        SELECT a.id, a.status, count(c.confidence) AS n_candidates, coalesce(sum(c.confidence), 0) AS expected_matches,
+            max(c.similarity) AS best_similarity
+        FROM asked a LEFT JOIN cards c ON c.product_id = a.id GROUP BY a.id, a.status
     ), held AS MATERIALIZED (
         SELECT p.id FROM products p WHERE p.id = ANY (ARRAY(SELECT id FROM counted)) ORDER BY p.id FOR KEY SHARE
     ), wanted AS MATERIALIZED (
