@@ -20,6 +20,7 @@ from buybuddy.flow import (
     build_apply_result,
     build_batch_steps,
     build_board,
+    follow_augmentation,
     follow_matching,
     follow_ready_after,
     forget_old_work,
@@ -86,6 +87,8 @@ async def sweep_forever(
                 await activity.forget_old_events(session)
                 await fold_tallies(session)
                 await forget_old_work(session)
+            async with db.transaction() as session:
+                await follow_augmentation(session, board)
             await _sweep_matching(db, board, counter)
         except Unavailable as error:
             log.warning("sweep.skipped", detail=error.detail)

@@ -315,6 +315,23 @@ async def test_broken_sources_are_listed_and_a_failed_part_can_be_retried(studio
     assert await studio.jobs.sql("SELECT count(*) FROM product_images WHERE image_type <> 'real'") == [10]
 
 
+async def test_parts_go_on_behind_one_that_failed(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service, "ACTIVE_AT_ONCE", 1)
+    for seed in range(3):
+        await studio.product(1, seed=seed)
+    await studio.freeze()
+    studio.plan_by(1)
+    [first] = await studio.jobs.sql("SELECT storage_key FROM product_images ORDER BY product_id LIMIT 1")
+    studio.storage.put(str(first), b"no picture")
+    run = await studio.run(3)
+    assert (run.status, run.part_count, run.failed_part_count) == ("running", 3, 1)
+    async with studio.jobs.db.transaction() as session:
+        await service.go_on(session, studio.jobs.board)
+    await studio.work()
+    run = await studio.look(run.id)
+    assert (run.status, run.made.synthetic) == ("completed_with_failures", 4)
+
+
 async def test_photos_whose_near_duplicates_are_evaluated_are_not_used(studio: Studio) -> None:
     group = new_id()
     products = [await studio.product(1, 2, seed=seed, group=group) for seed in range(6)]
