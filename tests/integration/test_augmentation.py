@@ -357,7 +357,10 @@ async def test_pictures_without_a_matte_are_cut_out_once_and_their_mattes_go_wit
     [matte] = await studio.jobs.sql("SELECT storage_key FROM image_mattes")
     assert (await studio.run(6)).made.synthetic == 2
     assert await studio.jobs.sql("SELECT storage_key FROM image_mattes") == [matte]
+    [sheet, _] = await studio.jobs.sql("SELECT sheet_key FROM augmentation_products")
     await studio.jobs.sql("DELETE FROM products WHERE id = :id", id=product)
+    assert await studio.jobs.sql("SELECT sheet_key FROM augmentation_products") == [None, None]
+    assert sheet in await studio.jobs.sql("SELECT key_or_prefix FROM object_trash")
     assert matte in await studio.jobs.sql("SELECT key_or_prefix FROM object_trash")
 
 

@@ -1,18 +1,15 @@
 """Planning a run, in the worker: what each product has, what it lacks, and who makes that."""
 
 import asyncio
-import tempfile
 import uuid
 from collections import defaultdict
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 
 from buybuddy.domain.augmentation import repository
 from buybuddy.domain.augmentation.rules import ProductPlan, Source, Stock, cut_into_shards, plan_product, stem_of
 from buybuddy.domain.augmentation.tables import AugmentationRun
-from buybuddy.domain.datasets.tables import DatasetVersion
-from buybuddy.domain.datasets.versions.manifests import ManifestImage, read_manifest
-from buybuddy.domain.datasets.versions.service import fetch_manifest
+from buybuddy.domain.datasets.versions.manifests import ManifestImage, OpenManifest
+from buybuddy.domain.datasets.versions.open_manifests import OpenManifests
 from buybuddy.domain.jobs.batches import BatchProgress, BatchStep, Checkpoint
 from buybuddy.domain.jobs.tables import Job
 from buybuddy.domain.products.service import product_label
@@ -28,6 +25,8 @@ EVALUATED = frozenset({"val", "test"})
 def build_planning(storage: ObjectStorage, *, images_at_once: int = IMAGES_AT_ONCE) -> BatchStep:
     """Build the step that plans the next products of the manifest, from the image on that the cursor numbers."""
 
+    manifests = OpenManifests(storage)
+
     async def plan(session: Session, job: Job, checkpoint: Checkpoint) -> BatchProgress:
         spec = PlanAugmentationSpec.model_validate(job.config)
         run = await repository.lock_run(session, uuid.UUID(spec.run_id))
@@ -35,49 +34,38 @@ def build_planning(storage: ObjectStorage, *, images_at_once: int = IMAGES_AT_ON
         if run is None or version is None:
             raise StageFailed("The frozen version whose products were to be augmented was deleted.")
         start = int(checkpoint.cursor or 0)
-        images, split_of = await asyncio.to_thread(_read, storage, version, start, images_at_once)
-        n_products = await _plan_products(session, run, images, split_of)
+        manifest = await manifests.open(job.id, version)
+        images = await asyncio.to_thread(_read, manifest, start, images_at_once)
+        n_products = await _plan_products(session, run, images, manifest)
         end = start + len(images)
         is_last = end >= version.n_images or not images
         if is_last:
             run.is_planned = True
+            manifests.close(job.id)
         after = checkpoint.after(None if is_last else str(end), n_products, [])
         return BatchProgress(after, end / max(version.n_images, 1), f"planning: {after.n_done} products")
 
     return plan
 
 
-def _read(
-    storage: ObjectStorage, version: DatasetVersion, start: int, n: int
-) -> tuple[list[ManifestImage], dict[str, str]]:
-    """Return whole products' images from the start-th on, n or more of them, and the split of every product. Blocking.
-
-    Raises: ManifestDamaged, Unavailable.
-    """
-    with tempfile.TemporaryDirectory(prefix="buybuddy-manifest-") as folder:
-        path = fetch_manifest(storage, version, Path(folder) / "manifest.parquet")
-        images: list[ManifestImage] = []
-        split_of: dict[str, str] = {}
-        is_full = False
-        for some in read_manifest(path, n):
-            split_of.update({image.product_id: image.split for image in some})
-        for some in read_manifest(path, n, start=start):
-            for image in some:
-                is_full = len(images) >= n and image.product_id != images[-1].product_id
-                if is_full:
-                    break
-                images.append(image)
-            if is_full:
-                break
-        return images, split_of
+def _read(manifest: OpenManifest, start: int, n: int) -> list[ManifestImage]:
+    """Return whole products' images from the start-th on, n or more of them. Blocking."""
+    images: list[ManifestImage] = []
+    for some in manifest.read(n, start=start):
+        for image in some:
+            if len(images) >= n and image.product_id != images[-1].product_id:
+                return images
+            images.append(image)
+    return images
 
 
 async def _plan_products(
-    session: Session, run: AugmentationRun, images: Sequence[ManifestImage], split_of: dict[str, str]
+    session: Session, run: AugmentationRun, images: Sequence[ManifestImage], manifest: OpenManifest
 ) -> int:
     """Write down what is wanted of each product, and the shards that make it; return how many products there are."""
-    wanted_of = {image.product_id for image in images if image.split in run.splits}
-    stocks = await _take_stock(session, [image for image in images if image.product_id in wanted_of], split_of)
+    chosen = [image for image in images if image.split in run.splits]
+    split_of = {image.product_id: image.split for image in chosen}
+    stocks = await _take_stock(session, chosen, manifest)
     targets: dict[ImageDomain, int] = {"synthetic": run.synthetic_target, "real": run.real_target}
     products = {str(one.id): one for one in await repository.labels_of(session, [uuid.UUID(one) for one in stocks])}
     plans = [plan_product(product_id, stocks[product_id], targets) for product_id in sorted(products)]
@@ -108,7 +96,7 @@ async def _plan_products(
 
 
 def _product_row(
-    run: AugmentationRun, plan: ProductPlan, stocks: dict[ImageDomain, Stock], label: str, split_of: dict[str, str]
+    run: AugmentationRun, plan: ProductPlan, stocks: dict[ImageDomain, Stock], label: str, split_of: Mapping[str, str]
 ) -> dict[str, object]:
     return {
         "run_id": run.id,
@@ -124,11 +112,14 @@ def _product_row(
 
 
 async def _take_stock(
-    session: Session, images: Sequence[ManifestImage], split_of: dict[str, str]
+    session: Session, images: Sequence[ManifestImage], manifest: OpenManifest
 ) -> dict[str, dict[ImageDomain, Stock]]:
     """Return what there is of each product: frozen pictures that are still there are what others are made of."""
     rows = await repository.sources_of(session, [uuid.UUID(image.image_id) for image in images])
     mates = await repository.group_mates(session, [row.id for row in rows if row.image_type == "real"])
+    beside = {str(product_id) for product_ids in mates.values() for product_id in product_ids}
+    split_of: dict[str, str] = await asyncio.to_thread(manifest.splits_of, beside) if beside else {}
+    split_of |= {image.product_id: image.split for image in images}
     sources: dict[str, dict[ImageDomain, list[Source]]] = defaultdict(lambda: {"synthetic": [], "real": []})
     leaking: dict[str, int] = defaultdict(int)
     for row in rows:

@@ -2,7 +2,7 @@
 
 import uuid
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, Row, and_, case, func, insert, select, update
@@ -146,16 +146,20 @@ async def version_of(session: Session, run: AugmentationRun) -> DatasetVersion |
 
 
 async def has_open_run(session: Session, dataset_id: uuid.UUID) -> bool:
-    """Say whether some run of a dataset still plans or has a part that waits or is being done."""
+    """Say whether something is still made, or will be, for a run of a dataset; a cancelled one may not have stopped."""
+    mine = AugmentationRun.dataset_id == dataset_id
     plans = select(AugmentationRun.id).join(Job, Job.id == AugmentationRun.plan_job_id).where(Job.status.in_(ACTIVE))
     parts = (
         select(AugmentationRun.id)
         .join(AugmentationShard, AugmentationShard.run_id == AugmentationRun.id)
         .outerjoin(Job, Job.id == AugmentationShard.job_id)
-        .where(AugmentationShard.job_id.is_(None) | Job.status.in_(ACTIVE), ~AugmentationShard.is_done)
     )
-    mine = (AugmentationRun.dataset_id == dataset_id) & AugmentationRun.cancelled_at.is_(None)
-    found = select(1).where(plans.where(mine).exists() | parts.where(mine).exists())
+    will_begin = (
+        AugmentationShard.job_id.is_(None) & AugmentationRun.cancelled_at.is_(None) & AugmentationRun.is_planned
+    )
+    found = select(1).where(
+        plans.where(mine).exists() | parts.where(mine, will_begin | Job.status.in_(ACTIVE)).exists()
+    )
     return await session.scalar(found) is not None
 
 
@@ -340,8 +344,15 @@ async def add_reasons(session: Session, run_id: uuid.UUID, product_id: uuid.UUID
         row.reasons = [*row.reasons, *reasons]
 
 
-async def existing_sources(session: Session, image_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, uuid.UUID]:
-    """Return the products of images that are there; they stay until this transaction ends."""
+async def existing_sources(
+    session: Session, product_ids: Collection[uuid.UUID], image_ids: Collection[uuid.UUID]
+) -> dict[uuid.UUID, uuid.UUID]:
+    """Return the products of images that are there; they stay until this transaction ends.
+
+    Products are held first: who removes one goes from it to its images.
+    """
+    products = select(Product.id).where(Product.id.in_(product_ids)).order_by(Product.id)
+    await session.execute(products.with_for_update(read=True, key_share=True))
     statement = select(ProductImage.id, ProductImage.product_id).where(ProductImage.id.in_(image_ids))
     rows = await session.execute(statement.order_by(ProductImage.id).with_for_update(read=True, key_share=True))
     return {row.id: row.product_id for row in rows}

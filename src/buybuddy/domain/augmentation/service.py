@@ -174,9 +174,15 @@ async def keep_result(session: Session, board: JobBoard, job: Job, result: Augme
     """
     run_id = uuid.UUID(result.run_id)
     spec = AugmentDatasetSpec.model_validate(job.config)
-    there = await repository.existing_sources(session, sorted({uuid.UUID(one.image_id) for one in spec.sources}))
+    product_ids, image_ids = (
+        {uuid.UUID(getattr(one, name)) for one in spec.sources} for name in ("product_id", "image_id")
+    )
+    there = await repository.existing_sources(session, product_ids, image_ids)
     shard = await repository.lock_shard(session, run_id, spec.shard)
     run = await repository.find_run(session, run_id)
+    if shard is not None and shard.is_done:  # an old job of it was done once more
+        throw_away(session, spec.output_prefix)
+        return
     rows = [
         _image_row(image, product_id, job.id, run_id if run is not None else None, spec)
         for image in result.images

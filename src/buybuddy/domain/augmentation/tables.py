@@ -86,9 +86,13 @@ class AugmentationProduct(Base):
 
     Columns:
         reasons: why less was made than the targets ask for.
+        sheet_key: of a contact sheet; a trigger throws it away with the product.
     """
 
     __tablename__ = "augmentation_products"
+    __table_args__ = (
+        Index("ix_augmentation_products_sheets", "product_id", postgresql_where=text("sheet_key IS NOT NULL")),
+    )
 
     run_id: Mapped[uuid.UUID] = mapped_column(ForeignKey(AugmentationRun.id, ondelete="CASCADE"), primary_key=True)
     product_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)

@@ -2,16 +2,13 @@
 
 import asyncio
 import io
-import tempfile
 import uuid
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 
-from buybuddy.domain.datasets.tables import DatasetVersion
 from buybuddy.domain.datasets.versions.manifests import ManifestImage, OpenManifest
-from buybuddy.domain.datasets.versions.service import fetch_manifest
+from buybuddy.domain.datasets.versions.open_manifests import OpenManifests
 from buybuddy.domain.embeddings import repository
 from buybuddy.domain.embeddings.repository import FloatArray
 from buybuddy.domain.embeddings.service import check_unbuilt, get_index, parts_prefix
@@ -25,7 +22,6 @@ from buybuddy.stages.specs import ItemFailure
 IMAGES_OF_PART = 10_000  # 54 MB where the encoder has 1,352 dims
 NO_VECTOR = "It has no vector of this encoder; extract the dataset's vectors, then build again."
 IS_GONE = "It is not in the catalogue any more."
-MANIFESTS_OPEN = 8
 
 
 def build_gathering(storage: ObjectStorage, *, images_of_part: int = IMAGES_OF_PART) -> BatchStep:
@@ -34,7 +30,7 @@ def build_gathering(storage: ObjectStorage, *, images_of_part: int = IMAGES_OF_P
     A part is named after the place that it begins at, so that a batch which is done again writes the same object.
     Augmented images have no vectors of their own (extraction.py): they are counted, and nobody is told to extract them.
     """
-    manifests = _Manifests(storage)
+    manifests = OpenManifests(storage)
 
     async def gather(session: Session, job: Job, checkpoint: Checkpoint) -> BatchProgress:
         index = await get_index(session, job.subject_id)
@@ -43,7 +39,8 @@ def build_gathering(storage: ObjectStorage, *, images_of_part: int = IMAGES_OF_P
         if version is None:
             raise StageFailed("The frozen version that the index was to be of was deleted.")
         start = int(checkpoint.cursor or 0)
-        images = await manifests.read(job.id, version, start, images_of_part)
+        manifest = await manifests.open(job.id, version)
+        images = await asyncio.to_thread(_read_images, manifest, start, images_of_part)
         ids, vectors = await repository.vectors_of(
             session, index.encoder_id, [uuid.UUID(image.image_id) for image in images]
         )
@@ -59,39 +56,14 @@ def build_gathering(storage: ObjectStorage, *, images_of_part: int = IMAGES_OF_P
         failures = await _explain(session, [image for image in missing if image.image_type != "augmented"])
         end = start + len(images)
         is_last = len(images) < images_of_part or end >= version.n_images
+        if is_last:
+            manifests.close(job.id)
         after = checkpoint.after(None if is_last else str(end), len(ids), failures, len(missing) - len(failures))
         if is_last and after.n_done == 0:
             raise StageFailed("None of the version's images has a vector of this encoder; extract them first.")
         return BatchProgress(after, end / max(version.n_images, 1), f"gathering vectors: {after.n_done}")
 
     return gather
-
-
-class _Manifests:
-    """The manifests that parts are being made from, each fetched and checked once for a job.
-
-    They stay open between its parts and have no name in the file system: whatever ends this process, none is left.
-    """
-
-    def __init__(self, storage: ObjectStorage) -> None:
-        self._storage = storage
-        self._open: dict[uuid.UUID, OpenManifest] = {}  # by the job
-
-    async def read(self, job_id: uuid.UUID, version: DatasetVersion, start: int, n: int) -> list[ManifestImage]:
-        """Return the n images of a version from the start-th on. Raises: ManifestDamaged, Unavailable."""
-        manifest = self._open.pop(job_id, None)
-        if manifest is None:
-            manifest = await asyncio.to_thread(self._fetch, version)
-        images = await asyncio.to_thread(_read_images, manifest, start, n)
-        if start + n < version.n_images:
-            self._open[job_id] = manifest
-        while len(self._open) > MANIFESTS_OPEN:  # of jobs that were cancelled, or go on elsewhere
-            del self._open[next(iter(self._open))]
-        return images
-
-    def _fetch(self, version: DatasetVersion) -> OpenManifest:
-        with tempfile.TemporaryDirectory(prefix="buybuddy-manifest-") as folder:
-            return OpenManifest(fetch_manifest(self._storage, version, Path(folder) / "manifest.parquet"))
 
 
 def _read_images(manifest: OpenManifest, start: int, n: int) -> list[ManifestImage]:

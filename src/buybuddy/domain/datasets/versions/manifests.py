@@ -3,13 +3,14 @@
 import contextlib
 import hashlib
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import pyarrow as pa  # type: ignore[import-untyped]
+import pyarrow.compute as pc  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 from sqlalchemy import Row
 
@@ -182,6 +183,16 @@ class OpenManifest:
                 for batch in table.to_batches(max_chunksize=rows_at_once):
                     yield [ManifestImage(**row) for row in batch.to_pylist()]
             first += n_rows
+
+    def splits_of(self, product_ids: Collection[str]) -> dict[str, str]:
+        """Return the splits of those of the products that are in it."""
+        wanted = pa.array(sorted(product_ids), pa.string())
+        found: dict[str, str] = {}
+        for group in range(self._file.num_row_groups):
+            table = self._file.read_row_group(group, columns=["product_id", "split"])
+            rows = table.filter(pc.is_in(table["product_id"], value_set=wanted))
+            found.update(zip(rows["product_id"].to_pylist(), rows["split"].to_pylist(), strict=True))
+        return found
 
     def close(self) -> None:
         self._file.close()

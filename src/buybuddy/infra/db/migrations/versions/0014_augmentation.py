@@ -123,6 +123,29 @@ def _create_runs() -> None:
         ),
         sa.PrimaryKeyConstraint("run_id", "product_id", name=op.f("pk_augmentation_products")),
     )
+    op.create_index(
+        "ix_augmentation_products_sheets",
+        "augmentation_products",
+        ["product_id"],
+        postgresql_where=sa.text("sheet_key IS NOT NULL"),
+    )
+    # A contact sheet shows the product: it goes with it, while the report keeps what was made.
+    op.execute(
+        """
+CREATE FUNCTION throw_away_sheets() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO object_trash (key_or_prefix) SELECT a.sheet_key FROM augmentation_products a
+        JOIN removed r ON r.id = a.product_id WHERE a.sheet_key IS NOT NULL;
+    UPDATE augmentation_products a SET sheet_key = NULL FROM removed r
+        WHERE a.product_id = r.id AND a.sheet_key IS NOT NULL;
+    RETURN NULL;
+END $$
+"""
+    )
+    op.execute(
+        "CREATE TRIGGER throw_away_sheets AFTER DELETE ON products REFERENCING OLD TABLE AS removed"
+        " FOR EACH STATEMENT EXECUTE FUNCTION throw_away_sheets()"
+    )
     op.create_table(
         "augmentation_shards",
         sa.Column("run_id", sa.Uuid(), nullable=False),
