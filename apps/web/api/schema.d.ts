@@ -1537,7 +1537,9 @@ export interface paths {
         };
         /**
          * List suggestions
-         * @description List products that a photo may show, the most similar first.
+         * @description List products that a photo may show: owners of its barcodes first, then the most similar.
+         *
+         *     None that it was rejected for is among them.
          */
         get: operations["listSuggestions"];
         put?: never;

@@ -20,7 +20,7 @@ function matchingPath({ product_id, similarity }: Suggestion): string {
   return `/matching?product=${product_id}${suffix}`;
 }
 
-/** Products that a photo may show, the most similar first. */
+/** Products that a photo may show: the owners of its barcodes, then the most similar. */
 export function PhotoSuggestions({ photo }: { photo: Photo }) {
   const t = useTranslations("photos");
   const { percent } = useQuantities();

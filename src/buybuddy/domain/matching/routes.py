@@ -73,7 +73,10 @@ async def list_suggestions(
     platform: PlatformDep,
     limit: Annotated[int, Query(ge=1, le=50)] = 5,
 ) -> list[SuggestionOut]:
-    """List products that a photo may show, the most similar first."""
+    """List products that a photo may show: owners of its barcodes first, then the most similar.
+
+    None that it was rejected for is among them.
+    """
     _photo, found = await candidates.suggest_products(session, photo_id, limit)
     return await answers.show_suggestions(session, found, platform)
 

@@ -179,7 +179,7 @@ async def find_near_products(
     await session.execute(SETTINGS)
     n_images = k * IMAGES_PER_PRODUCT
     while True:
-        values = {"vectors": _as_texts(vectors), "n_images": n_images, "n": k}
+        values = {"vectors": _as_texts(vectors), "without": [], "n_images": n_images, "n": k}
         rows = (await session.execute(near_products(encoder.id, encoder.dim), values)).all()
         if len(rows) == k or n_images >= min(MOST_IMAGES, n_vectors):
             return [ProductMatch(row.product_id, row.image_id, row.similarity) for row in rows]

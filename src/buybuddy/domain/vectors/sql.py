@@ -24,7 +24,8 @@ SETTINGS = text(
 def near_products(encoder_id: uuid.UUID, dim: int) -> TextClause:
     """Build the statement for products near a picture: product_id, image_id and similarity, the best image of each.
 
-    Parameters: vectors (text[]) of the picture, n_images that the graph is asked for with each of them, n.
+    Parameters: vectors (text[]) of the picture, without (uuid[]) products to leave out, n_images that the graph is
+    asked for with each of them, n.
     """
     halves = f"halfvec({dim})"
     return text(f"""
@@ -32,6 +33,9 @@ def near_products(encoder_id: uuid.UUID, dim: int) -> TextClause:
         near AS MATERIALIZED (
             SELECT DISTINCT found.image_id FROM query CROSS JOIN LATERAL (
                 SELECT e.image_id FROM image_embeddings e WHERE e.encoder_id = '{encoder_id}'
+                    AND e.image_id <> ALL (
+                        ARRAY(SELECT id FROM product_images WHERE product_id = ANY (CAST(:without AS uuid[])))
+                    )
                 ORDER BY (e.embedding::{halves}) <#> query.v::{halves} LIMIT :n_images
             ) found
         ), scored AS (

@@ -81,7 +81,11 @@ class Matching:
         return self._transport.read_list(CandidateOut, call)
 
     def suggestions(self, photo: Ref, *, limit: int | None = None) -> Sequence[SuggestionOut]:
-        """List products that a photo may show, the most similar first; 5 without a limit, at most 50."""
+        """List products that a photo may show, owners of its barcodes first, then the most similar.
+
+        Args:
+            limit: 5 without, at most 50.
+        """
         call = Call("GET", f"/matching/suggestions/{in_path(id_of(photo))}", params={"limit": limit})
         return self._transport.read_list(SuggestionOut, call)
 

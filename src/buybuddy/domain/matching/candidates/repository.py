@@ -11,10 +11,11 @@ import numpy as np
 import numpy.typing as npt
 from sqlalchemy import or_, select, text
 
-from buybuddy.domain.matching.candidates.sql import N_PROBES, PoolPart, count_part, near_photos
+from buybuddy.domain.matching.candidates.sql import N_PROBES, PoolPart, compare_products, count_part, near_photos
 from buybuddy.domain.matching.rules import choose_probes
 from buybuddy.domain.matching.tables import MatchDecision
 from buybuddy.domain.photos.tables import Photo
+from buybuddy.domain.products.tables import ProductBarcode
 from buybuddy.domain.vectors.sql import SETTINGS, near_products
 from buybuddy.domain.vectors.tables import Encoder, PhotoEmbedding
 from buybuddy.infra.db import Session
@@ -136,10 +137,34 @@ async def open_members(
     return members
 
 
-async def similar_products(session: Session, encoder: Encoder, vector: FloatArray, n: int) -> list[SimilarProduct]:
-    """Return products with the image that is most similar to a photo, the best first."""
+async def rejected_products(session: Session, photo_id: uuid.UUID) -> set[uuid.UUID]:
+    """Return the products that somebody has said a photo does not show."""
+    rejected = select(MatchDecision.product_id).where(
+        MatchDecision.photo_id == photo_id, MatchDecision.decision == "rejected"
+    )
+    return set(await session.scalars(rejected))
+
+
+async def products_with_barcode(session: Session, barcodes: Sequence[str]) -> set[uuid.UUID]:
+    return set(await session.scalars(select(ProductBarcode.product_id).where(ProductBarcode.barcode.in_(barcodes))))
+
+
+async def compare_with(
+    session: Session, encoder: Encoder, vector: FloatArray, product_ids: Iterable[uuid.UUID]
+) -> list[SimilarProduct]:
+    """Return those products that have a vector, with the image that is most similar to a photo, the best first."""
+    values = {"vector": as_texts(vector[None])[0], "product_ids": list(product_ids)}
+    rows = await session.execute(compare_products(encoder.id, encoder.dim), values)
+    return [SimilarProduct(row.product_id, row.image_id, float(row.similarity)) for row in rows]
+
+
+async def similar_products(
+    session: Session, encoder: Encoder, vector: FloatArray, without: Iterable[uuid.UUID], n: int
+) -> list[SimilarProduct]:
+    """Return products with the image that is most similar to a photo, the best first, but for some products."""
     await session.execute(SETTINGS)
-    values = {"vectors": as_texts(vector[None]), "n_images": n * IMAGES_PER_PRODUCT, "n": n}
+    n_images = n * IMAGES_PER_PRODUCT
+    values = {"vectors": as_texts(vector[None]), "without": list(without), "n_images": n_images, "n": n}
     rows = await session.execute(near_products(encoder.id, encoder.dim), values)
     return [SimilarProduct(row.product_id, row.image_id, float(row.similarity)) for row in rows]
 

@@ -116,7 +116,10 @@ async def _fold(session: Session, found: dict[uuid.UUID, Found], decided: Sequen
 
 
 async def suggest_products(session: Session, photo_id: uuid.UUID, limit: int) -> tuple[Photo, list[SimilarProduct]]:
-    """Find products that a photo may show; those of its barcode first. Raises: NotFound."""
+    """Find products that a photo may show: the owners of its barcodes first, none that it was rejected for.
+
+    Only products that have a vector, and none before the photo has one. Raises: NotFound.
+    """
     photo = (await repository.photos_by_id(session, [photo_id])).get(photo_id)
     if photo is None:
         raise NotFound("There is no such photo.")
@@ -124,7 +127,13 @@ async def suggest_products(session: Session, photo_id: uuid.UUID, limit: int) ->
     vectors = await repository.photo_vectors(session, encoder.id, [photo_id]) if encoder is not None else {}
     if encoder is None or photo_id not in vectors:
         return photo, []
-    return photo, await repository.similar_products(session, encoder, vectors[photo_id], limit)
+    vector, rejected = vectors[photo_id], await repository.rejected_products(session, photo_id)
+    barcodes = [*photo.barcodes_seen, *([photo.barcode] if photo.barcode is not None else [])]
+    owners = await repository.products_with_barcode(session, barcode_variants(barcodes)) - rejected
+    first = (await repository.compare_with(session, encoder, vector, owners))[:limit] if owners else []
+    n_left = limit - len(first)
+    rest = await repository.similar_products(session, encoder, vector, rejected | owners, n_left) if n_left else []
+    return photo, [*first, *rest]
 
 
 async def get_product(session: Session, product_id: uuid.UUID) -> Product:

@@ -83,3 +83,19 @@ def near_photos(part: PoolPart, *, is_small: bool) -> TextClause:
         FROM near JOIN photo_embeddings e ON e.encoder_id = '{part.encoder_id}' AND e.photo_id = near.photo_id
         CROSS JOIN view GROUP BY e.photo_id ORDER BY similarity DESC LIMIT :n
     """)
+
+
+@lru_cache(256)
+def compare_products(encoder_id: uuid.UUID, dim: int) -> TextClause:
+    """Build the statement for how near some products are to a photo, with the columns and the order of near_products.
+
+    Parameters: vector (text), product_ids (uuid[]).
+    """
+    return text(f"""
+        SELECT * FROM (
+            SELECT DISTINCT ON (i.product_id) i.product_id, i.id AS image_id,
+                -(e.embedding <#> CAST(:vector AS text)::vector({dim})) AS similarity
+            FROM product_images i JOIN image_embeddings e ON e.image_id = i.id AND e.encoder_id = '{encoder_id}'
+            WHERE i.product_id = ANY (CAST(:product_ids AS uuid[])) ORDER BY i.product_id, similarity DESC, i.id
+        ) best ORDER BY similarity DESC, product_id
+    """)

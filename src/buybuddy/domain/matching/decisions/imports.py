@@ -26,7 +26,7 @@ class Outcome:
 async def assign_by_barcode(session: Session, pairs: Sequence[tuple[uuid.UUID, str]], actor: Actor) -> list[Outcome]:
     """Approve each photo for the product with its barcode; what cannot be is answered with its reason.
 
-    Products whose matching somebody else has locked are left alone.
+    A list does not overrule who has rejected a pair. Products whose matching somebody else has locked are left alone.
     """
     owners = await _find_owners(session, [barcode for _, barcode in pairs])
     outcomes: dict[uuid.UUID, Outcome] = {}
@@ -69,8 +69,9 @@ async def _assign(
     session: Session, product: Product, photo_ids: Sequence[uuid.UUID], photos: dict[uuid.UUID, Photo], actor: Actor
 ) -> dict[uuid.UUID, Outcome]:
     outcomes, free = {}, []
+    known = await repository.decisions_of_product(session, product.id, photo_ids)
     for photo_id in dict.fromkeys(photo_ids):
-        photo = photos.get(photo_id)
+        photo, decided = photos.get(photo_id), known.get(photo_id)
         if photo is None:
             outcomes[photo_id] = Outcome(photo_id, "refused", "There is no such photo.")
         elif photo.product_id == product.id:
@@ -78,6 +79,9 @@ async def _assign(
         elif photo.status != "unassigned":
             what = "discarded" if photo.status == "discarded" else "assigned to another product"
             outcomes[photo_id] = Outcome(photo_id, "refused", f"The photo is {what} already.")
+        elif decided is not None and decided.decision == "rejected":
+            by = decided.user_name
+            outcomes[photo_id] = Outcome(photo_id, "refused", f"{by} has said that it does not show this product.")
         else:
             free.append(photo)
             outcomes[photo_id] = Outcome(photo_id, "assigned")
