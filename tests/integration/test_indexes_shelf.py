@@ -61,7 +61,7 @@ async def shop(jobs: Jobs, tmp_path: Path) -> AsyncIterator[Shop]:
 
 async def serves(shelf: IndexShelf, index: EmbeddingIndex) -> None:
     """Wait until a shelf answers from an index."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while shelf.serving is None or shelf.serving.id != index.id:  # noqa: ASYNC110 - it hears of it by itself
             await asyncio.sleep(0.02)
 
@@ -99,7 +99,7 @@ async def test_a_copy_goes_with_its_index(shop: Shop) -> None:
     assert copies(folder) == {str(serving.id), str(other.id)}
     async with shop.jobs.db.transaction() as session:
         await service.remove_index(session, other.id, SOMEBODY)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while copies(folder) != {str(serving.id)}:  # noqa: ASYNC110 - it hears of it by itself
             await asyncio.sleep(0.02)
     await shelf.stop()
@@ -129,8 +129,8 @@ async def test_an_open_index_is_given_out_while_another_is_copied(shop: Shop) ->
     await shelf.open(first)
     storage.slow_prefix = str(second.storage_prefix)
     opening = [asyncio.create_task(shelf.open(second)) for _ in range(3)]
-    assert await asyncio.to_thread(storage.is_waiting.wait, 5)
-    async with asyncio.timeout(5):
+    assert await asyncio.to_thread(storage.is_waiting.wait, 20)
+    async with asyncio.timeout(20):
         assert (await shelf.open(first)).id == first.id
         assert (await shelf.open(third)).id == third.id
     assert not any(task.done() for task in opening)
@@ -191,7 +191,7 @@ async def test_one_goes_on_following_after_any_fault(shop: Shop, fault: Exceptio
     await feed.start()
     there.start(feed)
     await shop.activate(here, first.id)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while storage.n_asked == 0:  # noqa: ASYNC110 - it hears of it by itself
             await asyncio.sleep(0.02)
     await shop.activate(here, second.id)
@@ -202,13 +202,13 @@ async def test_one_goes_on_following_after_any_fault(shop: Shop, fault: Exceptio
 
 
 async def test_facts_that_cannot_be_read_are_damage_and_no_end_of_following(shop: Shop) -> None:
-    first, second = await shop.build("first"), await shop.build("second")
     feed, here, there = EventFeed(shop.jobs.db), shop.shelf(), shop.shelf()
+    await feed.start()
+    first, second = await shop.build("first"), await shop.build("second")
     await shop.activate(here, first.id)
     await shop.jobs.sql("UPDATE embedding_indexes SET facts = '{}' WHERE id = :id", id=first.id)
     with pytest.raises(IndexDamaged, match="build it anew"):
         await there.follow_serving()
-    await feed.start()
     there.start(feed)
     await shop.activate(here, second.id)
     await serves(there, second)
