@@ -24,8 +24,9 @@ FloatArray = npt.NDArray[np.float32]
 
 MOST_BY_BARCODE = 500
 MOST_IN_A_GROUP = 200
+PER_PROBE = 2.5  # photos that each probe is asked for, of one wanted: what all views like best, no probe may like best
 LEAST_SMALL = 1_000  # photos that fit a filter; so many are always compared one by one
-WALK_COST = 24  # of passing a photo in the graph, in comparisons of signs
+WALK_COST = 10  # of passing a photo in the graph, in comparisons of signs
 COUNT_POOL = text("SELECT reltuples::bigint FROM pg_class WHERE relname = :graph")
 IMAGES_PER_PRODUCT = 8  # that the graph is asked for, so that products are as many as asked for
 
@@ -73,9 +74,16 @@ async def similar_photos(
     if filters.captured_since is not None:
         asked["captured_since"] = filters.captured_since
     await session.execute(SETTINGS)
-    is_small = bool(asked) and await _is_small(session, part, asked, N_PROBES * n)
+    per_probe = math.ceil(PER_PROBE * n)
+    is_small = bool(asked) and await _is_small(session, part, asked, N_PROBES * per_probe)
     probes = choose_probes(views, N_PROBES)
-    values = {"probes": as_texts(probes), "views": as_texts(views), "decided": list(decided), "per_probe": n, "n": n}
+    values = {
+        "probes": as_texts(probes),
+        "views": as_texts(views),
+        "decided": list(decided),
+        "per_probe": per_probe,
+        "n": n,
+    }
     rows = await session.execute(near_photos(part, is_small=is_small), {**values, **asked})
     return [SimilarPhoto(row.photo_id, float(row.similarity)) for row in rows]
 

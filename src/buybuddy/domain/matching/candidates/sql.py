@@ -14,7 +14,7 @@ from sqlalchemy import TextClause, text
 N_PROBES = 6  # views that choose; similarity is counted over all of them
 SIGN_PROBES = 3  # of those, whose signs every vector of a small part is compared with
 KEPT_BY_SIGNS = 4_000  # signs say little of what is not alike, and a small part has little that is
-OVER_FETCH = 8  # of those, by the probes' whole vectors
+OVER_FETCH = 3  # of those, by the probes' whole vectors
 SOURCE_IS = "e.source = CAST(:source AS text)"
 CAPTURED_SINCE = "e.captured_at >= CAST(:captured_since AS timestamptz)"
 
