@@ -28,6 +28,7 @@ from buybuddy.domain.datasets.schemas import ProductChoice
 from buybuddy.domain.datasets.versions import service as versions
 from buybuddy.domain.jobs import service as jobs_service
 from buybuddy.domain.jobs.batches import BatchStep
+from buybuddy.domain.jobs.rules import HEARTBEAT_S
 from buybuddy.domain.jobs.runner import JobRunner
 from buybuddy.errors import Conflict
 from buybuddy.flow import BATCH_STEPS, build_apply_result
@@ -276,7 +277,7 @@ async def test_a_cancelled_run_keeps_finished_parts_and_leaves_nothing_else(stud
     os.kill(studio.executor.pids[0], signal.SIGSTOP)  # or it may be done before the runner's next look at the row
     async with studio.jobs.db.transaction() as session:
         await service.cancel_run(session, studio.jobs.board, run_id, SOMEBODY)
-    await asyncio.sleep(1.5)
+    await asyncio.sleep(2 * HEARTBEAT_S)
     os.kill(studio.executor.pids[0], signal.SIGCONT)
     async with asyncio.timeout(10):
         await running

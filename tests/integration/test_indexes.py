@@ -17,6 +17,7 @@ from buybuddy.domain.embeddings.service import IndexInUse, NameTaken, NotFrozen,
 from buybuddy.domain.embeddings.shelf import IndexShelf
 from buybuddy.domain.embeddings.tables import EmbeddingIndex
 from buybuddy.domain.jobs import service as jobs_service
+from buybuddy.domain.jobs.rules import HEARTBEAT_S
 from buybuddy.errors import BuybuddyError, Conflict, NotFound
 from buybuddy.infra.db import new_id
 from buybuddy.infra.db.event_feed import EventFeed
@@ -284,7 +285,7 @@ async def test_a_killed_building_is_done_again_and_a_cancelled_one_can_be_retrie
     os.kill(shop.executor.pids[0], signal.SIGSTOP)  # or it may be done before the runner's next look at the row
     async with shop.jobs.db.transaction() as session:
         await jobs_service.request_cancel(session, shop.jobs.board, job, SOMEBODY)
-    await asyncio.sleep(2)
+    await asyncio.sleep(2 * HEARTBEAT_S)
     os.kill(shop.executor.pids[0], signal.SIGCONT)
     async with asyncio.timeout(15):
         await running

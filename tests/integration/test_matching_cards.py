@@ -28,6 +28,7 @@ async def test_locking_a_card_looks_at_its_photos_only(db: Database) -> None:
         twins = [await add_photo(session, group_id) for _ in range(3)]
         await add_photo(session, group_id, status="discarded")
         other = await add_photo(session)
+        await session.execute(text("ANALYZE real_images"))
         assert set(await lock_with_groups(session, [twins[0], other])) == {*twins, other}
         statement = with_groups([twins[0], other]).compile(
             dialect=session.get_bind().dialect, compile_kwargs={"literal_binds": True}

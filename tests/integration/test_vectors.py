@@ -111,7 +111,8 @@ async def test_of_many_vectors_those_are_compared_that_the_graph_finds(ground: G
     async with ground.jobs.db.transaction() as session:
         encoder = await ground.encoder(session)
         exact, n_vectors = await service.rank_products(session, encoder, queries, 10)
-        plans = await explain(session, near_products(encoder.id, DIM), {"vectors": ["[1]"], "n_images": 80, "n": 10})
+        asked = {"vectors": ["[1]"], "without": [], "n_images": 80, "n": 10}
+        plans = await explain(session, near_products(encoder.id, DIM), asked)
         more = {"key": str(encoder.id), "n": service.MOST_COMPARED}
         await session.execute(
             text("INSERT INTO tallies (subject, facet, key, n) VALUES ('image_embeddings', 'encoder', :key, :n)"), more
