@@ -25,6 +25,9 @@ FloatArray = npt.NDArray[np.float32]
 MOST_BY_BARCODE = 500
 MOST_IN_A_GROUP = 200
 PER_PROBE = 2.5  # photos that each probe is asked for, of one wanted: what all views like best, no probe may like best
+# Of a small part, photos that are compared by whole vectors: signs say little of what is not alike, and the fewer fit,
+# the less alike is the fiftieth of them.
+LEAST_KEPT, KEPT_TIMES_FITTING = 1_500, 75_000_000
 LEAST_SMALL = 1_000  # photos that fit a filter; so many are always compared one by one
 WALK_COST = 10  # of passing a photo in the graph, in comparisons of signs
 COUNT_POOL = text("SELECT reltuples::bigint FROM pg_class WHERE relname = :graph")
@@ -75,7 +78,7 @@ async def similar_photos(
         asked["captured_since"] = filters.captured_since
     await session.execute(SETTINGS)
     per_probe = math.ceil(PER_PROBE * n)
-    is_small = bool(asked) and await _is_small(session, part, asked, N_PROBES * per_probe)
+    n_small = await _count_small(session, part, asked, N_PROBES * per_probe) if asked else None
     probes = choose_probes(views, N_PROBES)
     values = {
         "probes": as_texts(probes),
@@ -84,18 +87,21 @@ async def similar_photos(
         "per_probe": per_probe,
         "n": n,
     }
-    rows = await session.execute(near_photos(part, is_small=is_small), {**values, **asked})
+    if n_small is not None:
+        asked["kept"] = max(LEAST_KEPT, KEPT_TIMES_FITTING // max(n_small, 1))
+    rows = await session.execute(near_photos(part, is_small=n_small is not None), {**values, **asked})
     return [SimilarPhoto(row.photo_id, float(row.similarity)) for row in rows]
 
 
-async def _is_small(session: Session, part: PoolPart, asked: dict[str, object], n_met: int) -> bool:
-    """Return whether comparing all that fit costs less than walking the graph until so many that fit are met.
+async def _count_small(session: Session, part: PoolPart, asked: dict[str, object], n_met: int) -> int | None:
+    """Return how many fit, where comparing them all costs less than walking the graph until n_met that fit are met.
 
     The walk passes n_met / (share of the pool that fits) photos.
     """
     n_pool = await session.scalar(COUNT_POOL, {"graph": f"photo_graph_{part.encoder_id.hex}"}) or 0
     at_most = max(LEAST_SMALL, math.isqrt(WALK_COST * n_met * max(int(n_pool), 0)))
-    return (await session.scalar(count_part(part), {**asked, "at_most": at_most + 1}) or 0) <= at_most
+    n = await session.scalar(count_part(part), {**asked, "at_most": at_most + 1}) or 0
+    return n if n <= at_most else None
 
 
 async def photos_with_barcode(

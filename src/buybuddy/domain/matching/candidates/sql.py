@@ -13,7 +13,6 @@ from sqlalchemy import TextClause, text
 
 N_PROBES = 6  # views that choose; similarity is counted over all of them
 SIGN_PROBES = 3  # of those, whose signs every vector of a small part is compared with
-KEPT_BY_SIGNS = 4_000  # signs say little of what is not alike, and a small part has little that is
 OVER_FETCH = 3  # of those, by the probes' whole vectors
 SOURCE_IS = "e.source = CAST(:source AS text)"
 CAPTURED_SINCE = "e.captured_at >= CAST(:captured_since AS timestamptz)"
@@ -52,7 +51,7 @@ def near_photos(part: PoolPart, *, is_small: bool) -> TextClause:
     all of them; else the graph is asked for each of them.
 
     Parameters: probes (text[]) the views that choose, views (text[]) those that similarity is counted with, decided
-    (uuid[]) photos to leave out, per_probe, n, and those of the part.
+    (uuid[]) photos to leave out, per_probe, n, those of the part, and of a small one kept: how many by their signs.
     """
     halves = f"halfvec({part.dim})"
     chosen = f"{part.conditions()} AND e.photo_id <> ALL(CAST(:decided AS uuid[]))"
@@ -65,7 +64,7 @@ def near_photos(part: PoolPart, *, is_small: bool) -> TextClause:
     every = f"""
         SELECT e.photo_id FROM (
             SELECT e.photo_id FROM photo_embeddings e CROSS JOIN {one} WHERE {chosen}
-            ORDER BY least({", ".join(sign_distances)}) LIMIT {KEPT_BY_SIGNS}
+            ORDER BY least({", ".join(sign_distances)}) LIMIT :kept
         ) alike JOIN photo_embeddings e ON e.encoder_id = '{part.encoder_id}' AND e.photo_id = alike.photo_id
         CROSS JOIN {one} ORDER BY least({", ".join(distances)}) LIMIT {OVER_FETCH} * :per_probe
     """
