@@ -4,7 +4,6 @@ Sources are frames of the platform's own sample clips; backgrounds are drawn she
 """
 
 import multiprocessing
-import resource
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -292,7 +291,13 @@ def _fill(ground: Ground, n_products: int, answers: "Queue[float]") -> None:
             update={"sources": whole.sources[start : start + SHARD_SOURCES], "output_prefix": prefix}
         )
         stage.augment_dataset(part, FolderContext(ground.folder, output_prefix=prefix))
-    answers.put(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    answers.put(_peak_mb())
+
+
+def _peak_mb() -> float:
+    """Return the most memory that this program has had; getrusage would count what its parent had before it."""
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")) / 1024
 
 
 @dataclass
