@@ -229,7 +229,7 @@ async def test_what_is_killed_at_any_moment_is_made_exactly_once(studio: Studio)
     n_kills = int(os.environ.get("BUYBUDDY_AUGMENT_KILLS", "4"))
     await studio.product(2, seed=1)
     await studio.freeze()
-    chooser, n_pictures = random.Random(7), 60 * n_kills
+    chooser, n_pictures = random.Random(7), 150 * n_kills
     await studio.jobs.sql("UPDATE jobs SET max_attempts = 1000")
     run_id = await studio.begin(n_pictures + 2)
     await studio.plan()
@@ -240,13 +240,14 @@ async def test_what_is_killed_at_any_moment_is_made_exactly_once(studio: Studio)
         await studio.jobs.sql("UPDATE jobs SET run_after = NULL WHERE id = :id", id=job)
         running = asyncio.create_task(studio.runner.run(job))
         await _until_running(studio, running)
-        await asyncio.sleep(chooser.uniform(0.0, 0.6))
+        await asyncio.sleep(chooser.uniform(0.0, 2.0))  # a process needs one to begin
         if running.done():
             break
         os.kill(studio.executor.pids[0], signal.SIGKILL)
         await running
         there.append(len(studio.storage.list_keys(f"augmented-images/{job}/")))
     assert there == sorted(there), "what one attempt has made, the next one keeps"
+    assert len(there) == n_kills and len(set(there)) > n_kills // 4, "killed while it worked, too"
     await studio.work()
     run = await studio.look(run_id)
     assert (run.status, run.made.synthetic) == ("completed", n_pictures)
