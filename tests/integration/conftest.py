@@ -108,7 +108,7 @@ async def change(jobs: Jobs, session: Session, job_id: uuid.UUID, attempt: int, 
 
 async def happens(jobs: Jobs, statement: str, **values: object) -> None:
     """Wait until a query answers with true."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while await jobs.sql(statement, **values) != [True]:  # noqa: ASYNC110 - another process makes it true
             await asyncio.sleep(0.02)
 
