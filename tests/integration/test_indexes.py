@@ -252,7 +252,7 @@ async def test_another_process_notices_a_swap_by_its_event(shop: Shop) -> None:
     there.start(feed)
     for index in (first, second, first):
         await shop.activate(here, index.id)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while there.serving is None or there.serving.id != index.id:  # noqa: ASYNC110 - it hears of it by itself
                 await asyncio.sleep(0.02)
     await there.stop()
