@@ -7,7 +7,7 @@ from typing import Literal
 
 from buybuddy.stages.specs import AugmentSource, ImageDomain
 
-SHARD_PICTURES = 3_000  # half a minute of work on one core
+SHARD_PICTURES = 3_000  # seconds to half a minute of work on one core, by the recipe
 SHARD_SOURCES = 1_000
 NO_SOURCE: dict[ImageDomain, str] = {
     "synthetic": "There is no frame or shop picture to make synthetic pictures of.",

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from buybuddy.domain.augmentation import repository
 from buybuddy.domain.augmentation.rules import stem_of
+from buybuddy.domain.products.images.receiving import PictureListener
 from buybuddy.errors import NotFound, StageFailed, Unavailable
 from buybuddy.infra.db import Session, new_id, throw_away
 from buybuddy.infra.http import Platform
@@ -32,7 +33,7 @@ async def make_preview(platform: Platform, image_id: uuid.UUID, recipe: Recipe, 
     try:
         async with asyncio.timeout(DEADLINE_S):
             result = await platform.queries.run(
-                spec, attempt_id=f"preview/{preview_id}", listener=_Listener(), cancel=asyncio.Event()
+                spec, attempt_id=f"preview/{preview_id}", listener=PictureListener(), cancel=asyncio.Event()
             )
     except TimeoutError as error:
         raise Unavailable("Making the preview took too long; try again.") from error
@@ -72,13 +73,3 @@ async def _plan(
         others=tuple(PictureInput(key=key, matte_key=matte_key) for key, matte_key in others),
         output_prefix=prefix,
     )
-
-
-class _Listener:
-    """Nobody looks at the progress of a preview."""
-
-    def on_progress(self, fraction: float, step: str) -> None:
-        """See StageListener."""
-
-    def on_log(self, level: str, event: str, fields: dict[str, object]) -> None:
-        """See StageListener."""

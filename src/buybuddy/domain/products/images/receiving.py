@@ -107,7 +107,7 @@ class PictureStorer:
         try:
             async with asyncio.timeout(LOOK_DEADLINE_S):
                 result = await self._queries.run(
-                    spec, attempt_id=f"image/{image_id}", listener=_Listener(), cancel=asyncio.Event()
+                    spec, attempt_id=f"image/{image_id}", listener=PictureListener(), cancel=asyncio.Event()
                 )
         except TimeoutError as error:
             raise Unavailable("Reading the pictures took too long; send them again.") from error
@@ -189,7 +189,7 @@ def inspect(file: BinaryIO) -> Inspected:
     return Inspected(suffix, size, digest.hexdigest())
 
 
-class _Listener:
+class PictureListener:
     """Looking at a picture is over before its progress would be of use; its log lines go to our log."""
 
     def on_progress(self, fraction: float, step: str) -> None: ...
