@@ -598,10 +598,6 @@ class SuggestMatchesSpec(Payload):
     is_everything: bool = False
     output_prefix: str
 
-    @property
-    def has_successor(self) -> bool:
-        return True
-
 
 class ApproveMatchesSpec(Payload):
     """Approve the suggestions that are sure enough, by the settings of matching."""
