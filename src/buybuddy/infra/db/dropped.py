@@ -20,6 +20,10 @@ def is_dropped(connection: psycopg.AsyncConnection[Any]) -> bool:
 
 
 async def refuse_dropped(connection: psycopg.AsyncConnection[Any]) -> None:
-    """What a psycopg pool does before it hands a connection out. Raises: OperationalError."""
+    """What a psycopg pool does before it hands a connection out. Raises: OperationalError.
+
+    The pool makes a new connection for one that is closed only; one that merely fails this check is handed out again.
+    """
     if is_dropped(connection):
+        await connection.close()
         raise psycopg.OperationalError("the server has closed this connection")
