@@ -187,7 +187,7 @@ async def test_the_database_counts_as_the_rules_do(ground: Ground, runner: JobRu
         found = await session.get(Photo, photos[0])
         assert found is not None
         card = Candidate(found, "similarity", 0.85, (found.id,))
-        shown = await confidence.confidences(session, one, [card])
+        shown = await confidence.confidences(session, one, [card], await ground.encoder(session))
     assert shown[photos[0]] == pytest.approx(bent.confidence(0.85, 0.45, "similarity"), abs=2e-3)
 
 

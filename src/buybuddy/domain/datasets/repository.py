@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, Select, Uuid, any_, cast, delete, func, literal, select, text, true
-from sqlalchemy.dialects.postgresql import ARRAY, insert
+from sqlalchemy import Row, Select, Uuid, delete, func, literal, select, text, true
+from sqlalchemy.dialects.postgresql import insert
 
 from buybuddy.domain.datasets.tables import Dataset, DatasetProduct, DatasetVersion
 from buybuddy.domain.products.tables import Product, ProductImage
 from buybuddy.infra.db import Session
+from buybuddy.infra.db.arrays import is_one_of
 from buybuddy.infra.db.outbox import AuditRow
 from buybuddy.infra.db.pages import Count, Order, Slice, Window, read_page, slice_of, windowed
 from buybuddy.infra.db.tallies import Tally
@@ -198,7 +199,7 @@ async def remove_products(session: Session, dataset_id: uuid.UUID, chosen: Selec
 
 def chosen_by_ids(product_ids: Sequence[uuid.UUID]) -> Select[uuid.UUID]:
     """Return the statement for named products."""
-    return select(Product.id).where(Product.id == any_(cast(list(product_ids), ARRAY(Uuid))))
+    return select(Product.id).where(is_one_of(Product.id, product_ids))
 
 
 async def manifest_keys(session: Session, dataset_id: uuid.UUID) -> Sequence[str]:

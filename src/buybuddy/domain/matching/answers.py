@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import cast
 
 from buybuddy.domain.matching.candidates.repository import SimilarProduct
-from buybuddy.domain.matching.candidates.service import Candidate
+from buybuddy.domain.matching.candidates.service import Candidates
 from buybuddy.domain.matching.confidence import service as confidence
 from buybuddy.domain.matching.decisions import repository as decisions_repository
 from buybuddy.domain.matching.rules import Decision
@@ -17,12 +17,17 @@ from buybuddy.infra.http import Platform
 
 
 async def show_candidates(
-    session: Session, product: Product, cards: Sequence[Candidate], platform: Platform
+    session: Session, product: Product, found: Candidates, platform: Platform, *, with_skipped: bool
 ) -> list[CandidateOut]:
     """Return cards with what was decided about their first photo, which only a skipped one has."""
-    known = await decisions_repository.decisions_of_product(session, product.id, [card.photo.id for card in cards])
+    cards = found.cards
+    known = (
+        await decisions_repository.decisions_of_product(session, product.id, [card.photo.id for card in cards])
+        if with_skipped
+        else {}
+    )
     decided = {photo_id: cast(Decision, row.decision) for photo_id, row in known.items()}
-    sure = await confidence.confidences(session, product.id, cards)
+    sure = await confidence.confidences(session, product.id, cards, found.encoder)
     return [CandidateOut.from_card(card, decided.get(card.photo.id), sure[card.photo.id], platform) for card in cards]
 
 

@@ -62,7 +62,7 @@ async def list_candidates(
         filters=PhotoFilters(source, captured_since),
         with_skipped=with_skipped,
     )
-    return await answers.show_candidates(session, product, found.cards, platform)
+    return await answers.show_candidates(session, product, found, platform, with_skipped=with_skipped)
 
 
 @router.get("/suggestions/{photo_id}", operation_id="listSuggestions", responses=refusals(NotFound))

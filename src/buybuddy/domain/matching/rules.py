@@ -46,18 +46,18 @@ def barcode_variants(barcodes: Iterable[str]) -> list[str]:
     return list(variants)
 
 
-def choose_probes(views: FloatArray, n_probes: int) -> FloatArray:
+def choose_probes(views: FloatArray, n_probes: int) -> list[int]:
     """Choose views that stand for all of them: the one nearest to their mean, then always the one farthest from those.
 
     Args:
         views: (n, d) float32 unit rows.
-    Returns: (min(n, n_probes), d) float32.
+    Returns: min(n, n_probes) rows.
     """
     if len(views) <= n_probes:
-        return views
+        return list(range(len(views)))
     chosen = [int((views @ views.mean(axis=0)).argmax())]
     nearest = views @ views[chosen[0]]
     while len(chosen) < n_probes:
         chosen.append(int(nearest.argmin()))
         nearest = np.maximum(nearest, views @ views[chosen[-1]])
-    return views[chosen]
+    return chosen

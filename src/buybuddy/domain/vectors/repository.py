@@ -4,8 +4,6 @@ import uuid
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import numpy as np
-import numpy.typing as npt
 from sqlalchemy import exists, select, text
 from sqlalchemy.dialects.postgresql import insert as upsert
 
@@ -17,9 +15,6 @@ from buybuddy.infra.db import Session
 from buybuddy.infra.db.tallies import read_tally
 from buybuddy.stages.specs import EncoderIdentity
 
-FloatArray = npt.NDArray[np.float32]
-
-MOST_VIEWS = 128  # of a product, that candidates are compared with
 IMAGES_PER_PRODUCT = 8  # that a graph is asked for, for each wanted product; its best image speaks for it
 MOST_IMAGES = 2_048
 
@@ -122,29 +117,6 @@ async def add_photo_embeddings(
         for photo_id, vector in embeddings
     ]
     await session.execute(statement, rows)
-
-
-async def views_of_product(session: Session, encoder_id: uuid.UUID, product_id: uuid.UUID) -> FloatArray:
-    """Return the vectors that a product is known by: its frames and uploads, and the photos matched with it.
-
-    Returns: (n, dim) float32 unit rows, at most MOST_VIEWS; (0, 0) when it has none.
-    """
-    of_images = (
-        select(ImageEmbedding.embedding)
-        .join(ProductImage, ProductImage.id == ImageEmbedding.image_id)
-        .where(ImageEmbedding.encoder_id == encoder_id, ProductImage.product_id == product_id)
-        .where(ProductImage.image_type != "augmented")
-        .limit(MOST_VIEWS)
-    )
-    of_photos = (
-        select(PhotoEmbedding.embedding)
-        .join(Photo, Photo.id == PhotoEmbedding.photo_id)
-        .where(PhotoEmbedding.encoder_id == encoder_id, Photo.product_id == product_id)
-        .order_by(Photo.updated_at.desc())
-        .limit(MOST_VIEWS)
-    )
-    vectors = [*await session.scalars(of_images), *await session.scalars(of_photos)][:MOST_VIEWS]
-    return np.array(vectors, dtype=np.float32) if vectors else np.empty((0, 0), dtype=np.float32)
 
 
 async def count_embeddings(session: Session, encoder_id: uuid.UUID) -> int:

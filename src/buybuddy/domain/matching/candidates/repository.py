@@ -18,7 +18,9 @@ from buybuddy.domain.photos.tables import Photo
 from buybuddy.domain.products.tables import ProductBarcode
 from buybuddy.domain.vectors.sql import SETTINGS, near_products
 from buybuddy.domain.vectors.tables import Encoder, PhotoEmbedding
+from buybuddy.domain.vectors.views import Views
 from buybuddy.infra.db import Session
+from buybuddy.infra.db.arrays import is_none_of, is_one_of
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -64,7 +66,7 @@ async def decided_photos(session: Session, product_id: uuid.UUID, *, with_skippe
 async def similar_photos(
     session: Session,
     encoder: Encoder,
-    views: FloatArray,
+    views: Views,
     decided: Sequence[uuid.UUID],
     filters: PhotoFilters,
     n: int,
@@ -79,10 +81,12 @@ async def similar_photos(
     await session.execute(SETTINGS)
     per_probe = math.ceil(PER_PROBE * n)
     n_small = await _count_small(session, part, asked, N_PROBES * per_probe) if asked else None
-    probes = choose_probes(views, N_PROBES)
+    probes = views.choose(choose_probes(views.vectors, N_PROBES))
     values = {
-        "probes": as_texts(probes),
-        "views": as_texts(views),
+        "probe_images": list(probes.image_ids),
+        "probe_photos": list(probes.photo_ids),
+        "view_images": list(views.image_ids),
+        "view_photos": list(views.photo_ids),
         "decided": list(decided),
         "per_probe": per_probe,
         "n": n,
@@ -111,7 +115,7 @@ async def photos_with_barcode(
     if not barcodes:
         return []
     carries = or_(Photo.barcode.in_(barcodes), Photo.barcodes_seen.overlap(list(barcodes)))
-    statement = select(Photo.id).where(carries, Photo.status == "unassigned", Photo.id.not_in(decided))
+    statement = select(Photo.id).where(carries, Photo.status == "unassigned", is_none_of(Photo.id, decided))
     if filters.source is not None:
         statement = statement.where(Photo.source == filters.source)
     if filters.captured_since is not None:
@@ -124,13 +128,13 @@ async def photo_vectors(
 ) -> dict[uuid.UUID, FloatArray]:
     """Return the vectors of those of the photos that have one."""
     statement = select(PhotoEmbedding.photo_id, PhotoEmbedding.embedding).where(
-        PhotoEmbedding.encoder_id == encoder_id, PhotoEmbedding.photo_id.in_(list(photo_ids))
+        PhotoEmbedding.encoder_id == encoder_id, is_one_of(PhotoEmbedding.photo_id, photo_ids)
     )
     return {row.photo_id: np.asarray(row.embedding, dtype=np.float32) for row in await session.execute(statement)}
 
 
 async def photos_by_id(session: Session, photo_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, Photo]:
-    rows = await session.scalars(select(Photo).where(Photo.id.in_(list(photo_ids))))
+    rows = await session.scalars(select(Photo).where(is_one_of(Photo.id, photo_ids)))
     return {photo.id: photo for photo in rows}
 
 
@@ -140,7 +144,7 @@ async def open_members(
     """Return the open photos of each group, but those decided about."""
     statement = (
         select(Photo.group_id, Photo.id)
-        .where(Photo.group_id.in_(list(group_ids)), Photo.status == "unassigned", Photo.id.not_in(decided))
+        .where(is_one_of(Photo.group_id, group_ids), Photo.status == "unassigned", is_none_of(Photo.id, decided))
         .order_by(Photo.group_id, Photo.created_at, Photo.id)
     )
     members: dict[uuid.UUID, list[uuid.UUID]] = {}

@@ -4,9 +4,6 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
-
 from buybuddy.domain.matching.candidates import repository
 from buybuddy.domain.matching.candidates.repository import PhotoFilters, SimilarProduct
 from buybuddy.domain.matching.rules import Found, Tier, barcode_variants, rank_key, tier_of
@@ -15,10 +12,9 @@ from buybuddy.domain.products import repository as products_repository
 from buybuddy.domain.products.tables import Product
 from buybuddy.domain.vectors import repository as vectors_repository
 from buybuddy.domain.vectors.tables import Encoder
+from buybuddy.domain.vectors.views import NO_VIEWS, Views, views_of_product
 from buybuddy.errors import NotFound
 from buybuddy.infra.db import Session
-
-FloatArray = npt.NDArray[np.float32]
 
 OVER_FETCH = 2  # photos for each card, as several may be one card
 
@@ -65,18 +61,15 @@ async def find_candidates(
     """
     decided = await repository.decided_photos(session, product.id, with_skipped=with_skipped)
     encoder = await vectors_repository.find_serving(session)
-    views = (
-        await vectors_repository.views_of_product(session, encoder.id, product.id)
-        if encoder is not None
-        else np.empty((0, 0), np.float32)
-    )
+    views = await views_of_product(session, encoder.id, product.id) if encoder is not None else NO_VIEWS
     similarities = await _similarities(session, encoder, views, decided, filters, limit * OVER_FETCH + 1)
     with_barcode = set(
         await repository.photos_with_barcode(session, barcode_variants(product.barcodes), decided, filters)
     )
-    if encoder is not None and len(views):
-        unseen = await repository.photo_vectors(session, encoder.id, with_barcode - similarities.keys())
-        similarities |= {photo_id: float((views @ vector).max()) for photo_id, vector in unseen.items()}
+    unseen = with_barcode - similarities.keys()
+    if encoder is not None and len(views) and unseen:
+        vectors = await repository.photo_vectors(session, encoder.id, unseen)
+        similarities |= {photo_id: float((views.vectors @ vector).max()) for photo_id, vector in vectors.items()}
     found = {}
     for photo_id in similarities.keys() | with_barcode:
         similarity = similarities.get(photo_id)
@@ -90,7 +83,7 @@ async def find_candidates(
 async def _similarities(
     session: Session,
     encoder: Encoder | None,
-    views: FloatArray,
+    views: Views,
     decided: Sequence[uuid.UUID],
     filters: PhotoFilters,
     n: int,

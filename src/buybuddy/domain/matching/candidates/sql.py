@@ -50,38 +50,55 @@ def near_photos(part: PoolPart, *, is_small: bool) -> TextClause:
     Of a small part the signs of every vector are compared with some probes', and the whole vectors of the best with
     all of them; else the graph is asked for each of them.
 
-    Parameters: probes (text[]) the views that choose, views (text[]) those that similarity is counted with, decided
-    (uuid[]) photos to leave out, per_probe, n, those of the part, and of a small one kept: how many by their signs.
+    Parameters: probe_images and probe_photos (uuid[]) whose vectors choose, view_images and view_photos (uuid[]) whose
+    vectors similarity is counted with, decided (uuid[]) photos to leave out, per_probe, n, those of the part, and of a
+    small one kept: how many by their signs.
     """
-    halves = f"halfvec({part.dim})"
     chosen = f"{part.conditions()} AND e.photo_id <> ALL(CAST(:decided AS uuid[]))"
+    near = _near_of_few(part, chosen) if is_small else _near_by_graph(part, chosen)
+    return text(f"""
+        WITH probe AS MATERIALIZED ({_vectors_of(part, "probe")}), view AS MATERIALIZED ({_vectors_of(part, "view")}),
+        near AS MATERIALIZED ({near})
+        SELECT e.photo_id, max(-(e.embedding <#> view.v)) AS similarity
+        FROM near JOIN photo_embeddings e ON e.encoder_id = '{part.encoder_id}' AND e.photo_id = near.photo_id
+        CROSS JOIN view GROUP BY e.photo_id ORDER BY similarity DESC LIMIT :n
+    """)
+
+
+def _vectors_of(part: PoolPart, name: str) -> str:
+    """Return the query for the vectors v of named images and photos."""
+    return f"""
+        SELECT embedding AS v FROM image_embeddings
+        WHERE encoder_id = '{part.encoder_id}' AND image_id = ANY(CAST(:{name}_images AS uuid[]))
+        UNION ALL SELECT embedding FROM photo_embeddings
+        WHERE encoder_id = '{part.encoder_id}' AND photo_id = ANY(CAST(:{name}_photos AS uuid[]))
+    """
+
+
+def _near_by_graph(part: PoolPart, chosen: str) -> str:
+    halves = f"halfvec({part.dim})"
+    return f"""
+        SELECT DISTINCT found.photo_id FROM probe CROSS JOIN LATERAL (
+            SELECT e.photo_id FROM photo_embeddings e WHERE {chosen}
+            ORDER BY (e.embedding::{halves}) <#> probe.v::{halves} LIMIT :per_probe
+        ) found
+    """
+
+
+def _near_of_few(part: PoolPart, chosen: str) -> str:
     # One row with a column for each probe: a subquery over the probes would begin anew for every photo.
-    wholes = [f"(CAST(:probes AS text[]))[{i + 1}]::vector({part.dim}) AS v{i}" for i in range(N_PROBES)]
+    wholes = [f"(array_agg(v))[{i + 1}] AS v{i}" for i in range(N_PROBES)]
     signs = [f"binary_quantize(v{i}) AS s{i}" for i in range(SIGN_PROBES)]
     sign_distances = [f"e.signs::bit({part.dim}) <~> one.s{i}" for i in range(SIGN_PROBES)]
     distances = [f"e.embedding <#> one.v{i}" for i in range(N_PROBES)]
-    one = f"(SELECT *, {', '.join(signs)} FROM (SELECT {', '.join(wholes)} OFFSET 0) whole OFFSET 0) one"
-    every = f"""
+    one = f"(SELECT *, {', '.join(signs)} FROM (SELECT {', '.join(wholes)} FROM probe OFFSET 0) whole OFFSET 0) one"
+    return f"""
         SELECT e.photo_id FROM (
             SELECT e.photo_id FROM photo_embeddings e CROSS JOIN {one} WHERE {chosen}
             ORDER BY least({", ".join(sign_distances)}) LIMIT :kept
         ) alike JOIN photo_embeddings e ON e.encoder_id = '{part.encoder_id}' AND e.photo_id = alike.photo_id
         CROSS JOIN {one} ORDER BY least({", ".join(distances)}) LIMIT {OVER_FETCH} * :per_probe
     """
-    by_graph = f"""
-        SELECT DISTINCT found.photo_id FROM probe CROSS JOIN LATERAL (
-            SELECT e.photo_id FROM photo_embeddings e WHERE {chosen}
-            ORDER BY (e.embedding::{halves}) <#> probe.v::{halves} LIMIT :per_probe
-        ) found
-    """
-    return text(f"""
-        WITH probe AS MATERIALIZED (SELECT unnest(CAST(:probes AS text[]))::vector({part.dim}) AS v),
-        view AS MATERIALIZED (SELECT unnest(CAST(:views AS text[]))::vector({part.dim}) AS v),
-        near AS MATERIALIZED ({every if is_small else by_graph})
-        SELECT e.photo_id, max(-(e.embedding <#> view.v)) AS similarity
-        FROM near JOIN photo_embeddings e ON e.encoder_id = '{part.encoder_id}' AND e.photo_id = near.photo_id
-        CROSS JOIN view GROUP BY e.photo_id ORDER BY similarity DESC LIMIT :n
-    """)
 
 
 @lru_cache(256)

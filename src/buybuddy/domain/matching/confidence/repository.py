@@ -12,6 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 from buybuddy.domain.matching.confidence.rules import LEARNED_FROM, Curve, Decided
 from buybuddy.domain.matching.tables import MatchAudit, MatchDecision, MatchingCalibration, MatchSuggestion
 from buybuddy.infra.db import Session
+from buybuddy.infra.db.arrays import is_one_of
 
 LOOKED_THROUGH = 100_000  # decisions, to find LEARNED_FROM cards that say something of this encoder
 _TRY_KEEPING_STILL = text("SELECT pg_try_advisory_xact_lock(hashtextextended('matching queue', 0))")
@@ -109,7 +110,7 @@ async def best_of_others(
     """Return how similar each photo is to the most similar of the other products that it was suggested for."""
     statement = (
         select(MatchSuggestion.photo_id, sql_cast(func.max(MatchSuggestion.similarity), Float))
-        .where(MatchSuggestion.photo_id.in_(photo_ids), MatchSuggestion.encoder_id == encoder_id)
+        .where(is_one_of(MatchSuggestion.photo_id, photo_ids), MatchSuggestion.encoder_id == encoder_id)
         .where(MatchSuggestion.product_id != product_id)
         .group_by(MatchSuggestion.photo_id)
     )

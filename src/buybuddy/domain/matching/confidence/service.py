@@ -9,6 +9,7 @@ from buybuddy.domain.matching.candidates.service import Candidate
 from buybuddy.domain.matching.confidence import repository
 from buybuddy.domain.matching.confidence.rules import Curve, differs, fit_curve
 from buybuddy.domain.vectors import repository as vectors_repository
+from buybuddy.domain.vectors.tables import Encoder
 from buybuddy.infra.db import Session
 
 LEARNS_EVERY = dt.timedelta(minutes=1)
@@ -42,9 +43,10 @@ def _is_news(known: Curve, curve: Curve) -> bool:
     return curve.n_decisions > known.n_decisions * GROWN_BY or differs(known, curve, MEANINGFUL)
 
 
-async def confidences(session: Session, product_id: uuid.UUID, cards: Sequence[Candidate]) -> dict[uuid.UUID, float]:
+async def confidences(
+    session: Session, product_id: uuid.UUID, cards: Sequence[Candidate], encoder: Encoder | None
+) -> dict[uuid.UUID, float]:
     """Return how sure we are of each card, by its first photo's id."""
-    encoder = await vectors_repository.find_serving(session)
     curve = await repository.find_curve(session, encoder.id) if encoder is not None else Curve()
     photo_ids = [card.photo.id for card in cards]
     others = await repository.best_of_others(session, encoder.id, product_id, photo_ids) if encoder is not None else {}

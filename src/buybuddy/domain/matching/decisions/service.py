@@ -19,6 +19,7 @@ from buybuddy.domain.products import repository as products_repository
 from buybuddy.domain.products.service import product_label
 from buybuddy.domain.products.tables import Product
 from buybuddy.domain.vectors import repository as vectors_repository
+from buybuddy.domain.vectors.views import views_of_product
 from buybuddy.errors import Conflict, NotFound, PreconditionRequired
 from buybuddy.infra.db import Actor, Session, Subject, emit, record_audit
 
@@ -202,10 +203,10 @@ async def _write(
     encoder = await vectors_repository.find_serving(session)
     similarities: dict[uuid.UUID, float] = {}
     if encoder is not None:
-        views = await vectors_repository.views_of_product(session, encoder.id, product.id)
+        views = await views_of_product(session, encoder.id, product.id)
         vectors = await candidates.photo_vectors(session, encoder.id, [photo.id for photo in photos])
         if len(views):
-            similarities = {photo_id: float(np.max(views @ vector)) for photo_id, vector in vectors.items()}
+            similarities = {photo_id: float(np.max(views.vectors @ vector)) for photo_id, vector in vectors.items()}
     suggested = await repository.suggested_similarities(session, encoder, [photo.id for photo in photos])
     barcodes = set(barcode_variants(product.barcodes))
     rows: list[dict[str, object]] = []

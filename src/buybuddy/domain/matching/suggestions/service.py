@@ -18,6 +18,7 @@ from buybuddy.domain.matching.suggestions import repository
 from buybuddy.domain.matching.suggestions.repository import Pair
 from buybuddy.domain.vectors import repository as vectors_repository
 from buybuddy.domain.vectors.tables import Encoder
+from buybuddy.domain.vectors.views import views_of_product
 from buybuddy.infra.db import Session, Subject, new_id
 from buybuddy.infra.storage import object_key
 from buybuddy.stages.specs import SuggestMatchesSpec
@@ -135,7 +136,7 @@ def _listed(ids: Sequence[str], after: uuid.UUID, limit: int) -> list[uuid.UUID]
 
 async def _near_photos(session: Session, encoder: Encoder, product_id: uuid.UUID) -> list[Pair]:
     """Return the open photos that are similar to a product and that nobody has decided about."""
-    views = await vectors_repository.views_of_product(session, encoder.id, product_id)
+    views = await views_of_product(session, encoder.id, product_id)
     if not len(views):
         return []
     decided = await candidates_repository.decided_photos(session, product_id, with_skipped=False)
