@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from sqlalchemy import or_, select, text
+from sqlalchemy import TextClause, or_, select, text
 
-from buybuddy.domain.matching.candidates.sql import N_PROBES, PoolPart, compare_products, count_part, near_photos
+from buybuddy.domain.matching.candidates.sql import N_PROBES, PoolPart, compare_products, estimate_part, near_photos
 from buybuddy.domain.matching.rules import choose_probes
 from buybuddy.domain.matching.tables import MatchDecision
 from buybuddy.domain.photos.tables import Photo
@@ -26,7 +26,7 @@ FloatArray = npt.NDArray[np.float32]
 
 MOST_BY_BARCODE = 500
 MOST_IN_A_GROUP = 200
-PER_PROBE = 2.5  # photos that each probe is asked for, of one wanted: what all views like best, no probe may like best
+PER_PROBE = 2.0  # photos that each probe is asked for, of one wanted: what all views like best, no probe may like best
 # Of a small part, photos that are compared by whole vectors: signs say little of what is not alike, and the fewer fit,
 # the less alike is the fiftieth of them.
 LEAST_KEPT, KEPT_TIMES_FITTING = 1_500, 75_000_000
@@ -80,7 +80,6 @@ async def similar_photos(
         asked["captured_since"] = filters.captured_since
     await session.execute(SETTINGS)
     per_probe = math.ceil(PER_PROBE * n)
-    n_small = await _count_small(session, part, asked, N_PROBES * per_probe) if asked else None
     probes = views.choose(choose_probes(views.vectors, N_PROBES))
     values = {
         "probe_images": list(probes.image_ids),
@@ -90,22 +89,32 @@ async def similar_photos(
         "decided": list(decided),
         "per_probe": per_probe,
         "n": n,
+        **asked,
     }
-    if n_small is not None:
-        asked["kept"] = max(LEAST_KEPT, KEPT_TIMES_FITTING // max(n_small, 1))
-    rows = await session.execute(near_photos(part, is_small=n_small is not None), {**values, **asked})
+    if not asked:
+        return await _find(session, near_photos(part, is_small=False), values)
+    n_fitting, is_small = await _estimate(session, part, asked, N_PROBES * per_probe)
+    found = [] if is_small else await _find(session, near_photos(part, is_small=False), values)
+    if len(found) < n:  # also when fewer fit than was thought, and the walk ended before it had met enough of them
+        kept = max(LEAST_KEPT, KEPT_TIMES_FITTING // n_fitting)
+        found = await _find(session, near_photos(part, is_small=True), values | {"kept": kept})
+    return found
+
+
+async def _find(session: Session, statement: TextClause, values: dict[str, object]) -> list[SimilarPhoto]:
+    rows = await session.execute(statement, values)
     return [SimilarPhoto(row.photo_id, float(row.similarity)) for row in rows]
 
 
-async def _count_small(session: Session, part: PoolPart, asked: dict[str, object], n_met: int) -> int | None:
-    """Return how many fit, where comparing them all costs less than walking the graph until n_met that fit are met.
+async def _estimate(session: Session, part: PoolPart, asked: dict[str, object], n_met: int) -> tuple[int, bool]:
+    """Return about how many fit, and whether comparing them all costs less than walking the graph until n_met are met.
 
     The walk passes n_met / (share of the pool that fits) photos.
     """
     n_pool = await session.scalar(COUNT_POOL, {"graph": f"photo_graph_{part.encoder_id.hex}"}) or 0
-    at_most = max(LEAST_SMALL, math.isqrt(WALK_COST * n_met * max(int(n_pool), 0)))
-    n = await session.scalar(count_part(part), {**asked, "at_most": at_most + 1}) or 0
-    return n if n <= at_most else None
+    [plan] = await session.scalar(estimate_part(part), asked) or [{}]
+    n_fitting = max(1, int(plan["Plan"]["Plan Rows"]))
+    return n_fitting, n_fitting <= max(LEAST_SMALL, math.isqrt(WALK_COST * n_met * max(int(n_pool), 0)))
 
 
 async def photos_with_barcode(
@@ -131,6 +140,12 @@ async def photo_vectors(
         PhotoEmbedding.encoder_id == encoder_id, is_one_of(PhotoEmbedding.photo_id, photo_ids)
     )
     return {row.photo_id: np.asarray(row.embedding, dtype=np.float32) for row in await session.execute(statement)}
+
+
+async def groups_of(session: Session, photo_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, uuid.UUID]:
+    """Return the group of near-duplicates of each photo that is still there."""
+    rows = await session.execute(select(Photo.id, Photo.group_id).where(is_one_of(Photo.id, photo_ids)))
+    return {row.id: row.group_id for row in rows}
 
 
 async def photos_by_id(session: Session, photo_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, Photo]:

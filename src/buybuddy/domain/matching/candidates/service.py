@@ -76,8 +76,8 @@ async def find_candidates(
         tier = tier_of(has_barcode=photo_id in with_barcode, similarity=similarity, threshold=threshold)
         if tier is not None:
             found[photo_id] = Found(tier, similarity)
-    cards = await _fold(session, found, decided)
-    return Candidates(cards[:limit], encoder, len(views), len(cards) > limit)
+    cards, goes_on = await _fold(session, found, decided, limit)
+    return Candidates(cards, encoder, len(views), goes_on)
 
 
 async def _similarities(
@@ -94,18 +94,28 @@ async def _similarities(
     return {row.photo_id: row.similarity for row in rows}
 
 
-async def _fold(session: Session, found: dict[uuid.UUID, Found], decided: Sequence[uuid.UUID]) -> list[Candidate]:
-    """Make one card of each group of near-duplicates, the cards in their order."""
-    photos = await repository.photos_by_id(session, found)
-    members = await repository.open_members(session, {photo.group_id for photo in photos.values()}, decided)
-    cards: dict[uuid.UUID, Candidate] = {}
-    for photo_id in sorted(found, key=lambda one: (rank_key(found[one]), one)):
-        photo = photos.get(photo_id)
-        if photo is None or photo.group_id in cards:
-            continue
-        of_group = tuple(dict.fromkeys([photo_id, *members.get(photo.group_id, [])]))
-        cards[photo.group_id] = Candidate(photo, found[photo_id].tier, found[photo_id].similarity, of_group)
-    return list(cards.values())
+async def _fold(
+    session: Session, found: dict[uuid.UUID, Found], decided: Sequence[uuid.UUID], limit: int
+) -> tuple[list[Candidate], bool]:
+    """Make one card of each group of near-duplicates; return the first ones and whether there are more."""
+    groups = await repository.groups_of(session, found)
+    first_of: dict[uuid.UUID, uuid.UUID] = {}
+    for photo_id in sorted(groups, key=lambda one: (rank_key(found[one]), one)):
+        first_of.setdefault(groups[photo_id], photo_id)
+    shown = dict(list(first_of.items())[:limit])
+    photos = await repository.photos_by_id(session, shown.values())
+    members = await repository.open_members(session, shown, decided)
+    cards = [
+        Candidate(
+            photos[photo_id],
+            found[photo_id].tier,
+            found[photo_id].similarity,
+            tuple(dict.fromkeys([photo_id, *members.get(group_id, [])])),
+        )
+        for group_id, photo_id in shown.items()
+        if photo_id in photos
+    ]
+    return cards, len(first_of) > limit
 
 
 async def suggest_products(session: Session, photo_id: uuid.UUID, limit: int) -> tuple[Photo, list[SimilarProduct]]:

@@ -36,11 +36,12 @@ class PoolPart:
 
 
 @lru_cache(256)
-def count_part(part: PoolPart) -> TextClause:
-    """Build the statement for how many there are, up to at_most."""
-    return text(f"""
-        SELECT count(*) FROM (SELECT 1 FROM photo_embeddings e WHERE {part.conditions()} LIMIT :at_most) fitting
-    """)
+def estimate_part(part: PoolPart) -> TextClause:
+    """Build the statement for how many the planner expects: a plan whose root has them as `Plan Rows`.
+
+    Counting takes longer than finding; an estimate that is wrong costs time, not results (repository.py).
+    """
+    return text(f"EXPLAIN (FORMAT JSON) SELECT 1 FROM photo_embeddings e WHERE {part.conditions()}")
 
 
 @lru_cache(256)
