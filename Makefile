@@ -10,13 +10,17 @@ PNPM := $(WITH_NODE) npx --yes pnpm@10.34.9
 WEB_SOURCES := $(shell find apps/web -type f -not -path '*/node_modules/*' -not -path '*/.next/*' -not -path '*/out/*' -not -name '*.tsbuildinfo' -not -name next-env.d.ts 2>/dev/null)
 export NEXT_TELEMETRY_DISABLED := 1
 
-.PHONY: help setup web run demo test chaos walks fuzz check format openapi bench clean
+.PHONY: help setup torch web run demo test chaos walks fuzz check format openapi bench clean
 
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | column -t -s $$'\t'
 
 setup: ## install everything the platform needs (Python packages, the offline encoder, the web pages)
-	@$(MAKE) --no-print-directory -j2 $(ENCODER) .make/web
+	@$(MAKE) --no-print-directory -j2 $(ENCODER) .make/torch .make/web
+
+torch: ## install PyTorch, which training needs
+	@rm -f .make/torch
+	@$(MAKE) --no-print-directory .make/torch
 
 web: .make/web ## build the web pages
 
@@ -76,6 +80,10 @@ clean: ## remove what was installed and built; the platform's data stays
 .make/python: pyproject.toml sdk/python/pyproject.toml uv.lock .python-version $(filter .uv/%,$(UV))
 	$(UV) sync --frozen --inexact --quiet
 	@mkdir -p .make && touch $@
+
+.make/torch: .make/python scripts/install-torch
+	@scripts/install-torch $(UV) $(BIN)/python
+	@touch $@
 
 # The packaged weights of the offline encoder, turned into ONNX once.
 $(ENCODER): .make/python src/buybuddy/ml/retrieval/export_encoder.py src/buybuddy/ml/retrieval/efficientnet.py
