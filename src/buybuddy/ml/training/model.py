@@ -59,6 +59,7 @@ class EmbeddingModel(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.projection = nn.Linear(backbone.dim, embedding_dim, bias=False)
         nn.init.orthogonal_(self.projection.weight)
+        self.backbone.to(memory_format=torch.channels_last)  # convolutions on a CPU take two thirds of the time then
         self.register_buffer("mean", torch.tensor(backbone.mean).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(backbone.std).view(1, 3, 1, 1), persistent=False)
 
@@ -69,6 +70,7 @@ class EmbeddingModel(nn.Module):
             pictures: (n, 3, side, side) uint8 RGB.
         """
         pixels = (pictures.float() / 255 - self.mean) / self.std
+        pixels = pixels.contiguous(memory_format=torch.channels_last)
         pooled = self.pool(self.backbone(pixels))
         projected = self.projection(self.dropout(pooled))
         return Features(functional.normalize(pooled, dim=1), functional.normalize(projected.float(), dim=1))
