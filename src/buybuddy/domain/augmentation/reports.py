@@ -69,7 +69,8 @@ def _section(row: RunProductOut) -> str:
         f" {row.before.synthetic} and {row.before.real} were there; {html.escape(row.split)}</p>"
     )
     reasons = "".join(f'<p class="short">{html.escape(reason)}</p>' for reason in row.reasons)
-    sheet = f'<img loading="lazy" src="{html.escape(row.sheet_url)}" alt="">' if row.sheet_url else ""
+    alt = html.escape(f"Contact sheet of {row.label}")
+    sheet = f'<img loading="lazy" src="{html.escape(row.sheet_url)}" alt="{alt}">' if row.sheet_url else ""
     return f"<section><h2>{html.escape(row.label)}</h2>{counts}{reasons}{sheet}</section>\n"
 
 

@@ -1,16 +1,19 @@
 """Pictures made out of those that there are: runs, recipes and backgrounds."""
 
+import html
+import re
 import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import quote
 
 from pydantic import PrivateAttr
 
 from buybuddy_sdk._async.pager import AsyncPager
 from buybuddy_sdk._async.slots import start_when_free
 from buybuddy_sdk._async.transport import AsyncTransport, Call, new_key
-from buybuddy_sdk._files import FilePath, Form
+from buybuddy_sdk._files import FilePath, Form, PartFile
 from buybuddy_sdk._page import Ref, id_of, in_path
 from buybuddy_sdk._pauses import async_sleep
 from buybuddy_sdk._progress import open_bars
@@ -20,6 +23,7 @@ from buybuddy_sdk.models import BackgroundOut, Recipe, RecipeOut, RunOut, RunPro
 OPEN = ("planning", "running")
 LOOK_S = 1.0
 UPLOADED_AT_ONCE = 20
+_SHEET_LINK = re.compile(r'src="(/media/[^"]+)"')
 
 
 class AsyncRun(RunOut):
@@ -141,10 +145,31 @@ class AsyncAugmentation:
         return AsyncPager(self._transport, f"{_path(run)}/products", RunProductOut.model_validate, {"short": short})
 
     async def report(self, run: Ref, *, to: FilePath, format: str = "json", progress: bool | None = False) -> Path:
-        """Write the report of a run: json, or html with a contact sheet for each product."""
+        """Write the report of a run: json, or html with a contact sheet for each product.
+
+        The sheets of a page lie in a folder beside it, `NAME-sheets`, since their links at the platform run out.
+        """
         call = Call("GET", f"{_path(run)}/report", params={"format": format})
         await self._transport.save(call, to, progress=progress)
+        if format == "html":
+            await self._keep_sheets(Path(to), progress)
         return Path(to)
+
+    async def _keep_sheets(self, page: Path, progress: bool | None) -> None:
+        text = _read(page)
+        links = list(dict.fromkeys(_SHEET_LINK.findall(text)))
+        if not links:
+            return
+        folder = page.with_name(f"{page.stem}-sheets")
+        folder.mkdir(exist_ok=True)
+        with open_bars(progress) as bars:
+            for number, link in enumerate(links, 1):
+                sheet = folder / f"{number:05d}.jpg"
+                await self._transport.save(Call("GET", html.unescape(link)), sheet, progress=False)
+                text = text.replace(f'src="{link}"', f'src="{quote(folder.name)}/{sheet.name}"')
+                bars.show("sheets", folder.name, number, len(links), f"{number} of {len(links)} sheets")
+        with PartFile(page) as file:
+            file.write(text.encode())
 
     async def recipes(self) -> Sequence[RecipeOut]:
         """Return the platform's recipes, then the saved ones."""
@@ -206,6 +231,10 @@ class AsyncAugmentation:
 
 def _document(recipe: Recipe | dict[str, Any]) -> dict[str, Any]:
     return recipe if isinstance(recipe, dict) else recipe.model_dump(mode="json", exclude_none=True)
+
+
+def _read(page: Path) -> str:
+    return page.read_text(encoding="utf-8")
 
 
 def _path(run: Ref) -> str:

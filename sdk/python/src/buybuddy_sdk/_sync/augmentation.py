@@ -1,14 +1,17 @@
 # Generated from _async/augmentation.py by scripts/generate.py, not to be edited.
 """Pictures made out of those that there are: runs, recipes and backgrounds."""
 
+import html
+import re
 import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import quote
 
 from pydantic import PrivateAttr
 
-from buybuddy_sdk._files import FilePath, Form
+from buybuddy_sdk._files import FilePath, Form, PartFile
 from buybuddy_sdk._page import Ref, id_of, in_path
 from buybuddy_sdk._pauses import sleep
 from buybuddy_sdk._progress import open_bars
@@ -21,6 +24,7 @@ from buybuddy_sdk.models import BackgroundOut, Recipe, RecipeOut, RunOut, RunPro
 OPEN = ("planning", "running")
 LOOK_S = 1.0
 UPLOADED_AT_ONCE = 20
+_SHEET_LINK = re.compile(r'src="(/media/[^"]+)"')
 
 
 class Run(RunOut):
@@ -142,10 +146,31 @@ class Augmentation:
         return Pager(self._transport, f"{_path(run)}/products", RunProductOut.model_validate, {"short": short})
 
     def report(self, run: Ref, *, to: FilePath, format: str = "json", progress: bool | None = False) -> Path:
-        """Write the report of a run: json, or html with a contact sheet for each product."""
+        """Write the report of a run: json, or html with a contact sheet for each product.
+
+        The sheets of a page lie in a folder beside it, `NAME-sheets`, since their links at the platform run out.
+        """
         call = Call("GET", f"{_path(run)}/report", params={"format": format})
         self._transport.save(call, to, progress=progress)
+        if format == "html":
+            self._keep_sheets(Path(to), progress)
         return Path(to)
+
+    def _keep_sheets(self, page: Path, progress: bool | None) -> None:
+        text = _read(page)
+        links = list(dict.fromkeys(_SHEET_LINK.findall(text)))
+        if not links:
+            return
+        folder = page.with_name(f"{page.stem}-sheets")
+        folder.mkdir(exist_ok=True)
+        with open_bars(progress) as bars:
+            for number, link in enumerate(links, 1):
+                sheet = folder / f"{number:05d}.jpg"
+                self._transport.save(Call("GET", html.unescape(link)), sheet, progress=False)
+                text = text.replace(f'src="{link}"', f'src="{quote(folder.name)}/{sheet.name}"')
+                bars.show("sheets", folder.name, number, len(links), f"{number} of {len(links)} sheets")
+        with PartFile(page) as file:
+            file.write(text.encode())
 
     def recipes(self) -> Sequence[RecipeOut]:
         """Return the platform's recipes, then the saved ones."""
@@ -205,6 +230,10 @@ class Augmentation:
 
 def _document(recipe: Recipe | dict[str, Any]) -> dict[str, Any]:
     return recipe if isinstance(recipe, dict) else recipe.model_dump(mode="json", exclude_none=True)
+
+
+def _read(page: Path) -> str:
+    return page.read_text(encoding="utf-8")
 
 
 def _path(run: Ref) -> str:
