@@ -14,7 +14,7 @@ from buybuddy.ml.training.losses import Loss  # noqa: E402
 from buybuddy.ml.training.publishing import load_model, save_model  # noqa: E402
 from buybuddy.ml.training.sampling import TripletSampler, centroids_of, nearest_classes  # noqa: E402
 from buybuddy.ml.training.watching import TrainingFailed, Watch  # noqa: E402
-from buybuddy.training_config import BatchConfig, LossConfig, WatchConfig  # noqa: E402
+from buybuddy.training_config import OFFLINE_BACKBONE, BatchConfig, LossConfig, WatchConfig  # noqa: E402
 from tests.ml.training_ground import make_trainer, pictures, tiny_backbone, weights_of  # noqa: E402
 
 QUIET: dict[str, Any] = {
@@ -116,6 +116,30 @@ def test_every_setting_changes_what_is_learned(backbone: str, tmp_path: Path) ->
     assert len(set(seen.values())) == len(seen), [
         name for name, one in seen.items() if list(seen.values()).count(one) > 1
     ]
+
+
+def test_batches_that_add_up_are_as_one(backbone: str, tmp_path: Path) -> None:
+    images, changes = pictures(4, 4), {"model": {"dropout": 0}, "batch": {"accumulate": 2}}
+    one, two = (make_trainer(tmp_path / name, backbone, images, changes) for name in ("one", "two"))
+    rows = np.arange(12)
+    seen = torch.from_numpy(np.ascontiguousarray(images.pictures[rows].transpose(0, 3, 1, 2)))
+    one._learn(seen, rows, 1.0)
+    two._learn(seen[:6], rows[:6], 0.5)
+    two._learn(seen[6:], rows[6:], 0.5)
+    for (name, wanted), found in zip(one.model.named_parameters(), two.model.parameters(), strict=True):
+        assert (wanted.grad is None) == (found.grad is None)
+        assert wanted.grad is None or torch.allclose(wanted.grad, found.grad, atol=1e-5), name
+
+
+def test_frozen_layers_keep_their_weights_and_statistics(tmp_path: Path) -> None:
+    trainer = make_trainer(
+        tmp_path, OFFLINE_BACKBONE, pictures(3, 3), {"model": {"frozen_share": 1}, "optimiser": {"epochs": 1}}
+    )
+    before = {name: value.clone() for name, value in trainer.model.backbone.state_dict().items()}
+    trainer.run()
+    after = trainer.model.backbone.state_dict()
+    assert all(torch.equal(value, after[name]) for name, value in before.items())
+    assert trainer.history[0].loss > 0
 
 
 def test_the_average_is_what_is_published(backbone: str, tmp_path: Path) -> None:

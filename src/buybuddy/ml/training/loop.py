@@ -18,7 +18,7 @@ from buybuddy.ml.training.embedding import embed_pictures
 from buybuddy.ml.training.feeding import Feeder, UInt8Array
 from buybuddy.ml.training.losses import Loss
 from buybuddy.ml.training.model import EmbeddingModel
-from buybuddy.ml.training.optimising import freeze, make_average, make_optimiser, make_schedule
+from buybuddy.ml.training.optimising import freeze, keep_frozen_still, make_average, make_optimiser, make_schedule
 from buybuddy.ml.training.sampling import ImageFacts, IntArray, TripletSampler, nearest_classes
 from buybuddy.ml.training.transforming import Transform
 from buybuddy.ml.training.watching import Watch
@@ -84,9 +84,7 @@ class Trainer:
         self._path, self._after_step, self._after_epoch = folder / CHECKPOINT, after_step, after_epoch
         torch.manual_seed(config.seed)
         AcceleratorState._reset_state(reset_partial_state=True)  # of an earlier run in this process, of other precision
-        self._accelerator = Accelerator(
-            mixed_precision=_precision(config), gradient_accumulation_steps=config.batch.accumulate
-        )
+        self._accelerator = Accelerator(mixed_precision=_precision(config))  # how batches add up is ours
         batch_size, rate = config.batch.size or 0, config.optimiser.learning_rate or 0.0
         self._sampler = TripletSampler(images.facts, config.batch, batch_size, config.seed)
         transform = Transform(config.transform)
@@ -115,7 +113,7 @@ class Trainer:
             started_s = time.perf_counter()
             loss = self._run_epoch(epoch)
             seconds = time.perf_counter() - started_s
-            best = cast(EmbeddingModel, self.average.module)
+            best = cast(EmbeddingModel, self.average.module).eval()
             figure = self._validate(best)
             if self.watch.see_figure(figure):
                 self._best = {name: value.detach().cpu().clone() for name, value in best.state_dict().items()}
@@ -130,37 +128,43 @@ class Trainer:
 
     def _run_epoch(self, epoch: int) -> float:
         self._model.train()
+        keep_frozen_still(self.model)
         n_batches, total = self._sampler.n_batches, 0.0
         for number, (pictures, rows) in enumerate(self._feeder.epoch(epoch)):
-            is_step = (number + 1) % self._config.batch.accumulate == 0 or number + 1 == n_batches
-            loss = self._learn(pictures, rows, is_step=is_step)
+            n_together = self._config.batch.accumulate
+            n_of_step = min(n_together, n_batches - number // n_together * n_together)
+            loss = self._learn(pictures, rows, 1 / n_of_step)
+            if number % n_together == n_of_step - 1:
+                self._step()
             self.watch.see_loss(loss, epoch * n_batches + number)
             total += loss
             self._after_step((epoch + (number + 1) / n_batches) / self._config.optimiser.epochs)
         return total / n_batches
 
-    def _learn(self, pictures: Tensor, rows: IntArray, *, is_step: bool) -> float:
+    def _learn(self, pictures: Tensor, rows: IntArray, share: float) -> float:
+        """Add a batch's gradient, of which its step has `share`, and return its loss."""
         device = self._accelerator.device
         classes = torch.from_numpy(self._images.facts.classes[rows]).to(device)
         try:
             with self._accelerator.autocast():
                 vectors = self._model(pictures.to(device, non_blocking=True))
             loss = self._loss(vectors, classes)
-            self._accelerator.backward(loss / self._config.batch.accumulate)
+            self._accelerator.backward(loss * share)
         except torch.cuda.OutOfMemoryError as error:
             raise OutOfMemory(
                 f"A batch of {len(rows)} images does not fit the GPU's memory. Try batch.size {max(3, len(rows) // 2)}"
                 " with twice batch.accumulate."
             ) from error
-        if is_step:
-            if self._config.optimiser.clip is not None:
-                everything = [*self._model.parameters(), *self._loss.parameters()]
-                self._accelerator.clip_grad_norm_(everything, self._config.optimiser.clip)
-            self._optimiser.step()
-            self._schedule.step()
-            self._optimiser.zero_grad(set_to_none=True)
-            self.average.update_parameters(self.model)
         return float(loss.detach())
+
+    def _step(self) -> None:
+        if self._config.optimiser.clip is not None:
+            everything = [*self._model.parameters(), *self._loss.parameters()]
+            self._accelerator.clip_grad_norm_(everything, self._config.optimiser.clip)
+        self._optimiser.step()
+        self._schedule.step()
+        self._optimiser.zero_grad(set_to_none=True)
+        self.average.update_parameters(self.model)
 
     def _refresh_pool(self) -> None:
         """Find for each product those that look most like it now."""

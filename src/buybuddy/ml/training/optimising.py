@@ -25,6 +25,13 @@ def freeze(model: EmbeddingModel, share: float) -> int:
     return n_frozen
 
 
+def keep_frozen_still(model: EmbeddingModel) -> None:
+    """Have frozen batch norms keep their statistics, too; to be called after `train()`."""
+    for module in model.modules():
+        if isinstance(module, nn.modules.batchnorm._BatchNorm) and not module.weight.requires_grad:
+            module.eval()
+
+
 def make_optimiser(model: EmbeddingModel, loss: nn.Module, config: OptimiserConfig, rate: float) -> torch.optim.AdamW:
     """Make an optimiser in which the rate falls from the last layer to the first, and norms and biases never decay."""
     groups: dict[tuple[float, float], list[nn.Parameter]] = defaultdict(list)
