@@ -5,13 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnxruntime
 import pytest
 
 torch = pytest.importorskip("torch", reason="torch is not installed here")
 
 from buybuddy.ml.training.embedding import embed_pictures  # noqa: E402
 from buybuddy.ml.training.losses import Loss  # noqa: E402
-from buybuddy.ml.training.publishing import load_model, save_model  # noqa: E402
+from buybuddy.ml.training.publishing import ONNX_FILE, export_onnx, load_model, save_model  # noqa: E402
 from buybuddy.ml.training.sampling import TripletSampler, centroids_of, nearest_classes  # noqa: E402
 from buybuddy.ml.training.watching import TrainingFailed, Watch  # noqa: E402
 from buybuddy.training_config import OFFLINE_BACKBONE, BatchConfig, LossConfig, WatchConfig  # noqa: E402
@@ -168,6 +169,17 @@ def test_a_saved_model_answers_bit_for_bit_as_the_trained_one(backbone: str, tmp
     wanted, found = (embed_pictures(model, images.pictures) for model in (published, loaded))
     assert np.array_equal(wanted, found)
     assert np.allclose(np.linalg.norm(found, axis=1), 1, atol=1e-6)
+
+
+def test_the_onnx_file_answers_as_the_model_for_any_number_of_pictures(backbone: str, tmp_path: Path) -> None:
+    images = pictures(3, 3)
+    model = make_trainer(tmp_path, backbone, images, {}).model.eval()
+    save_model(tmp_path, model, {}, "# tiny\n")
+    assert export_onnx(tmp_path, model).least_cosine > 0.999999
+    session = onnxruntime.InferenceSession(str(tmp_path / ONNX_FILE), providers=["CPUExecutionProvider"])
+    for n in (1, 5):
+        [found] = session.run(["vectors"], {"pictures": images.pictures[:n]})
+        assert np.allclose(found, embed_pictures(model, images.pictures[:n]), atol=1e-5)
 
 
 @pytest.mark.parametrize("head", ["arcface", "subcenter_arcface", "proxy_anchor"])

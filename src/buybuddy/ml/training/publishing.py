@@ -1,6 +1,7 @@
 """A trained model as files that anybody can load with one call: weights, configuration, preprocessing, card."""
 
 import json
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -93,10 +94,12 @@ def export_onnx(folder: Path, model: EmbeddingModel) -> Parity:
     side, path = model.side_px, folder / ONNX_FILE
     example = torch.randint(0, 256, (2, side, side, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     whole = _Pixels(model).eval()
-    torch.onnx.export(
-        whole, (example,), str(path), input_names=["pictures"], output_names=["vectors"],
-        dynamic_shapes={"pictures": {0: torch.export.Dim("n", min=1, max=4096)}}, opset_version=18, verbose=False,
-    )  # fmt: skip
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # of torch, about itself
+        torch.onnx.export(
+            whole, (example,), str(path), input_names=["pictures"], output_names=["vectors"],
+            dynamic_shapes={"pictures": {0: torch.export.Dim("n", min=1, max=4096)}}, opset_version=18, verbose=False,
+        )  # fmt: skip
     with torch.inference_mode():
         wanted = whole(example).numpy()
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
